@@ -1,0 +1,77 @@
+/** Every name that two parts of the mesh must agree on. Nothing here depends on anything else. */
+
+export const GROUP = 'kubectl-mesh.io';
+export const DEFAULT_CONTROL_NAMESPACE = 'mesh-system';
+export const DEFAULT_TRUST_DOMAIN = 'cluster.local';
+export const DEFAULT_CLUSTER_DOMAIN = 'cluster.local';
+
+/** Deployments of the default install; each runs as the ServiceAccount of the same name. */
+export const IDENTITY_WORKLOAD = 'mesh-identity';
+export const CONTROL_WORKLOAD = 'mesh-control';
+
+/** Services in the control namespace. */
+export const SERVICES = {
+  identity: 'mesh-identity',
+  destination: 'mesh-destination',
+  policy: 'mesh-policy',
+  webhook: 'mesh-webhook',
+  api: 'mesh-api',
+} as const;
+
+/** ConfigMaps and Secrets in the control namespace. */
+export const CONFIG_MAP = 'mesh-config';
+/** Key in CONFIG_MAP; the value is the YAML form of api/config.ts MeshConfig. */
+export const CONFIG_KEY = 'config.yaml';
+/** Trust anchors: the source in the control namespace, and a copy of the same name in every namespace. */
+export const ANCHORS_CONFIG_MAP = 'mesh-trust-anchors';
+export const ANCHORS_KEY = 'ca-bundle.crt';
+/** Secret (kubernetes.io/tls: tls.crt, tls.key) with the issuer; only mesh-identity may read it. */
+export const ISSUER_SECRET = 'mesh-identity-issuer';
+/** Secret (kubernetes.io/tls plus ca.crt) with the serving certificate of the webhook and the aggregated API. */
+export const SERVING_SECRET = 'mesh-serving-tls';
+
+export const WEBHOOK_CONFIGURATION = 'mesh-injector';
+
+/** Audience of the projected ServiceAccount token that a proxy trades for a certificate. */
+export const TOKEN_AUDIENCE = 'identity.kubectl-mesh.io';
+
+/** Container names in an injected pod. */
+export const CONTAINERS = { init: 'mesh-init', proxy: 'mesh-proxy' } as const;
+export const PROXY_UID = 2102;
+
+/** Labels. */
+export const LABELS = {
+  /** on every object that install creates; the value is one of COMPONENTS */
+  component: `${GROUP}/component`,
+  /** on every injected pod; the value is the control namespace */
+  controlPlaneNs: `${GROUP}/control-plane-ns`,
+  workloadNs: `${GROUP}/workload-ns`,
+  /** on injected pods: kubectl-mesh.io/proxy-deployment: web, … (kind in lower case) */
+  ownerPrefix: `${GROUP}/proxy-`,
+  partOf: 'app.kubernetes.io/part-of',
+} as const;
+/** Value of LABELS.partOf on everything that install creates; uninstall selects by it. */
+export const PART_OF = 'kubectl-mesh';
+
+/** Paths inside an injected pod. */
+export const PATHS = {
+  token: '/var/run/kubectl-mesh/token/token',
+  anchors: '/var/run/kubectl-mesh/anchors/ca-bundle.crt',
+} as const;
+
+/** Mesh identity of a ServiceAccount: the first DNS SAN of its leaf (Linkerd's shape with our control namespace). */
+export function identityName(serviceAccount: string, namespace: string, trustDomain: string, controlNamespace: string): string {
+  return `${serviceAccount}.${namespace}.serviceaccount.identity.${controlNamespace}.${trustDomain}`;
+}
+
+/** The URI SAN of the same leaf. */
+export function spiffeId(serviceAccount: string, namespace: string, trustDomain: string): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}
+
+/** Inverse of identityName; null when `name` is not of that shape. */
+export function parseIdentity(name: string): { serviceAccount: string; namespace: string; controlNamespace: string; trustDomain: string } | null {
+  const m = /^([^.]+)\.([^.]+)\.serviceaccount\.identity\.([^.]+)\.(.+)$/.exec(name);
+  if (!m) return null;
+  return { serviceAccount: m[1]!, namespace: m[2]!, controlNamespace: m[3]!, trustDomain: m[4]! };
+}

@@ -1,0 +1,36 @@
+/** Output buffers and the list of wires with something to write. One of each for the process: idle connections hold no buffers. */
+export const CHUNK = 64 * 1024;
+const KEEP = 32;
+const free: Buffer[] = [];
+
+export function takeChunk(): Buffer {
+  return free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+}
+
+export function giveChunk(b: Buffer): void {
+  if (free.length < KEEP && b.length === CHUNK) free.push(b);
+}
+
+export interface Flushable { flush(): void }
+
+let dirty: Flushable[] = [];
+let spare: Flushable[] = [];
+let scheduled = false;
+
+/** Has `w` flushed once at the end of this turn of the event loop, so that everything written in a turn is one system call a socket. */
+export function flushLater(w: Flushable): void {
+  dirty.push(w);
+  if (!scheduled) {
+    scheduled = true;
+    setImmediate(flushAll);
+  }
+}
+
+function flushAll(): void {
+  scheduled = false;
+  const batch = dirty;
+  dirty = spare;
+  spare = batch;
+  for (let i = 0; i < batch.length; i++) batch[i]!.flush();
+  batch.length = 0;
+}

@@ -1,0 +1,206 @@
+/**
+ * One socket (plain or TLS) as the codecs see it: bytes in by callback from one process-wide read buffer, bytes out through pooled buffers, one write a turn.
+ *
+ * Reading into a shared buffer and writing once a turn are worth 10 to 37 % of a proxy's CPU (docs/performance.md). The shared read buffer needs the
+ * socket's `onread` machinery, which Node offers for connects only, so attach() reaches for the symbols that the option sets and
+ * falls back to 'data' events where they are missing (another runtime).
+ */
+import type { Socket } from 'node:net';
+import { CHUNK, flushLater, giveChunk, takeChunk } from './pool.ts';
+import { readInto } from './read-into.ts';
+
+/** What a codec implements to be fed. Bytes are borrowed for the call. */
+export interface Reader {
+  read(buf: Buffer, start: number, end: number): void;
+  /** the peer will send nothing more (FIN or close_notify) */
+  eof(): void;
+  /** the backlog fell to LOW_WATER or less after having been above HIGH_WATER */
+  drained(): void;
+  /** the socket is gone; called exactly once, last */
+  closed(error: Error | null): void;
+}
+
+/** Above HIGH_WATER bytes waiting for the kernel, consumers stop giving credit; at LOW_WATER they go on. */
+export const HIGH_WATER = 256 * 1024;
+export const LOW_WATER = 64 * 1024;
+const EMPTY = Buffer.alloc(0);
+
+export class Wire {
+  readonly socket: Socket;
+  /** write cursor into `out`; use through room() */
+  pos = 0;
+  out: Buffer | null = null;
+  readBytes = 0;
+  writtenBytes = 0;
+  private reader: Reader | null = null;
+  private dirty = false;
+  private inFlight = 0;
+  private full = false;
+  private dead = false;
+  private finishing = false;
+  private error: Error | null = null;
+
+  /** `socket` must have no data listener and not have ended; bytes that it has buffered already are delivered first. */
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', (e: Error) => { this.error ??= e; });
+    socket.once('close', () => this.onClose());
+  }
+
+  /** Starts reading; `first` (kept only for the call) is delivered before what the socket brings, for bytes consumed by detection. */
+  start(reader: Reader, first: Buffer | null = null): void {
+    this.reader = reader;
+    if (this.dead) {
+      queueMicrotask(() => reader.closed(this.error));
+      return;
+    }
+    this.socket.on('end', () => { if (!this.dead) this.reader?.eof(); });
+    if (first !== null && first.length > 0) this.deliver(first, 0, first.length);
+    if (this.dead || this.socket.destroyed) return;
+    readInto(this.socket, (buf, start, end) => this.deliver(buf, start, end));
+  }
+
+  /** Hands the wire to another codec from now on (Upgrade). */
+  handOver(reader: Reader): void {
+    this.reader = reader;
+  }
+
+  private deliver(buf: Buffer, start: number, end: number): void {
+    this.readBytes += end - start;
+    if (!this.dead && this.reader !== null) this.reader.read(buf, start, end);
+  }
+
+  /** bytes accepted and not yet taken by the kernel */
+  get backlog(): number {
+    return this.inFlight + this.pos;
+  }
+
+  /** true when consumers should withhold credit until drained() */
+  get congested(): boolean {
+    if (this.inFlight + this.pos > HIGH_WATER) this.full = true;
+    return this.full;
+  }
+
+  get closed(): boolean {
+    return this.dead;
+  }
+
+  /** A buffer with at least n (at most CHUNK) writable bytes at this.pos; the caller advances this.pos by what it wrote. */
+  room(n: number): Buffer {
+    if (this.out !== null && CHUNK - this.pos < n) this.flush();
+    this.out ??= takeChunk();
+    if (!this.dirty) {
+      this.dirty = true;
+      flushLater(this);
+    }
+    return this.out;
+  }
+
+  /** Copies buf[start, end) out; any length. */
+  write(buf: Uint8Array, start = 0, end = buf.length): void {
+    while (start < end) {
+      const out = this.room(1);
+      const n = Math.min(end - start, CHUNK - this.pos);
+      if (n < 48) for (let i = 0; i < n; i++) out[this.pos + i] = buf[start + i]!;
+      else out.set(start === 0 && n === buf.length ? buf : buf.subarray(start, start + n), this.pos);
+      this.pos += n;
+      start += n;
+    }
+  }
+
+  /** Copies a latin1 string out. */
+  writeLatin1(s: string): void {
+    if (s.length > CHUNK) {
+      this.write(Buffer.from(s, 'latin1'));
+      return;
+    }
+    const out = this.room(s.length);
+    this.pos += out.write(s, this.pos, 'latin1');
+  }
+
+  flush(): void {
+    this.dirty = false;
+    const buf = this.out;
+    const n = this.pos;
+    if (buf === null) return;
+    this.out = null;
+    this.pos = 0;
+    if (this.dead || n === 0) {
+      giveChunk(buf);
+      if (this.finishing) this.finish();
+      return;
+    }
+    this.writtenBytes += n;
+    const socket = this.socket;
+    const idle = socket.writableLength === 0;
+    const bytes = n === buf.length ? buf : buf.subarray(0, n);
+    if (idle) {
+      socket.write(bytes);
+      // A plain socket's write often completes at once; then the buffer is ours again without a callback.
+      if (socket.writableLength === 0) {
+        giveChunk(buf);
+      } else {
+        this.inFlight += n;
+        socket.write(EMPTY, () => this.wrote(buf, n));
+      }
+    } else {
+      this.inFlight += n;
+      socket.write(bytes, () => this.wrote(buf, n));
+    }
+    if (this.finishing) this.finish();
+  }
+
+  private wrote(buf: Buffer, n: number): void {
+    giveChunk(buf);
+    this.inFlight -= n;
+    this.maybeDrained();
+  }
+
+  private maybeDrained(): void {
+    if (this.full && this.inFlight + this.pos <= LOW_WATER) {
+      this.full = false;
+      if (!this.dead) this.reader?.drained();
+    }
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.dead) this.socket.resume();
+  }
+
+  /** Writes what is buffered, then FIN (close_notify); reading goes on. */
+  finish(): void {
+    this.finishing = true;
+    if (this.pos > 0) {
+      this.flush();
+      return;
+    }
+    if (!this.socket.writableEnded) this.socket.end();
+  }
+
+  /** Writes what is buffered, then closes both directions. */
+  close(): void {
+    this.finish();
+    this.socket.destroySoon();
+  }
+
+  /** Drops everything at once. */
+  destroy(error?: Error): void {
+    if (error !== undefined) this.error ??= error;
+    this.socket.destroy();
+  }
+
+  private onClose(): void {
+    if (this.dead) return;
+    this.dead = true;
+    if (this.out !== null) {
+      giveChunk(this.out);
+      this.out = null;
+      this.pos = 0;
+    }
+    this.reader?.closed(this.error);
+  }
+}
