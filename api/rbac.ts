@@ -1,0 +1,98 @@
+import { ANCHORS_CONFIG_MAP, CONFIG_MAP, ISSUER_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION } from './names.ts';
+
+/** One rule of a Role or ClusterRole (rbac.authorization.k8s.io/v1). */
+export interface PolicyRule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+
+/** Services of the control plane that talk to the API server. */
+export const RBAC_SERVICES = ['identity', 'destination', 'policy', 'anchors', 'injector', 'metrics', 'tap'] as const;
+export type RbacService = (typeof RBAC_SERVICES)[number];
+
+const READ = ['get', 'list', 'watch'];
+const read = (apiGroup: string, ...resources: string[]): PolicyRule => ({ apiGroups: [apiGroup], resources, verbs: READ });
+const write = (apiGroup: string, resource: string, name: string, ...verbs: string[]): PolicyRule => ({
+  apiGroups: [apiGroup],
+  resources: [resource],
+  resourceNames: [name],
+  verbs,
+});
+const EVENTS: PolicyRule = { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] };
+const WORKLOADS = [
+  read('', 'replicationcontrollers'),
+  read('apps', 'deployments', 'replicasets', 'statefulsets', 'daemonsets'),
+  read('batch', 'jobs', 'cronjobs'),
+];
+
+/**
+ * What each service needs in the whole cluster (ClusterRole). A name-restricted list or watch is granted by the API server only when the
+ * request carries fieldSelector metadata.name=NAME, which lib/kube's watch does.
+ */
+export const RBAC: Record<RbacService, PolicyRule[]> = {
+  identity: [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, EVENTS],
+  destination: [read('', 'services', 'pods', 'nodes', 'namespaces'), read('discovery.k8s.io', 'endpointslices')],
+  policy: [read('', 'services', 'pods', 'namespaces')],
+  anchors: [
+    read('', 'namespaces'),
+    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'update', 'patch'),
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+  ],
+  injector: [
+    read('', 'namespaces', 'pods'),
+    ...WORKLOADS,
+    EVENTS,
+    write('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', WEBHOOK_CONFIGURATION, ...READ, 'update', 'patch'),
+  ],
+  metrics: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, delegatedReview()],
+  tap: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, delegatedReview()],
+};
+
+/** What each service needs in the control namespace only (Role). */
+export const RBAC_OWN_NAMESPACE: Record<RbacService, PolicyRule[]> = {
+  identity: [
+    write('', 'secrets', ISSUER_SECRET, ...READ, 'update', 'patch'),
+    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'update', 'patch'),
+    write('', 'configmaps', CONFIG_MAP, ...READ),
+  ],
+  destination: [write('', 'configmaps', CONFIG_MAP, ...READ)],
+  policy: [write('', 'configmaps', CONFIG_MAP, ...READ)],
+  anchors: [],
+  injector: [
+    write('', 'secrets', SERVING_SECRET, ...READ, 'update', 'patch'),
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    write('', 'configmaps', CONFIG_MAP, ...READ),
+  ],
+  metrics: [],
+  tap: [],
+};
+
+/** Roles that Kubernetes brings and a service must be bound to: the front proxy's CA is read from kube-system (aggregated APIs). */
+export const RBAC_BUILTIN_ROLES: Record<RbacService, { namespace: string; role: string }[]> = {
+  identity: [],
+  destination: [],
+  policy: [],
+  anchors: [],
+  injector: [],
+  metrics: [{ namespace: 'kube-system', role: 'extension-apiserver-authentication-reader' }],
+  tap: [{ namespace: 'kube-system', role: 'extension-apiserver-authentication-reader' }],
+};
+
+/** An aggregated API asks the API server whether the user that the front proxy names may do it. */
+function delegatedReview(): PolicyRule {
+  return { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] };
+}
+
+/** Rules of several services as one list without repeats: rules alike but for their resources are joined. */
+export function rulesOf(services: readonly RbacService[], table: Record<RbacService, PolicyRule[]> = RBAC): PolicyRule[] {
+  const merged = new Map<string, PolicyRule>();
+  for (const rule of services.flatMap((service) => table[service])) {
+    const key = JSON.stringify([rule.apiGroups, rule.verbs, rule.resourceNames]);
+    const known = merged.get(key);
+    if (known) known.resources = [...new Set([...known.resources, ...rule.resources])];
+    else merged.set(key, { ...rule, resources: [...rule.resources] });
+  }
+  return [...merged.values()];
+}
