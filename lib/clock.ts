@@ -1,5 +1,5 @@
 /** Time as the rest of the code sees it, so that tests can turn it by hand. */
-export interface Timer { unref?(): unknown }
+export type Timer = object;
 
 export interface Clock {
   /** milliseconds, monotonic, from an arbitrary start; fractions count */

@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../lib/clock.ts';
+import { detect, type Detected } from './detect.ts';
+
+export interface PeekOptions {
+  clock: Clock;
+  /** after this long without a byte from the client, onQuiet is called once: the server may be the one to speak first */
+  quietMs: number;
+  /** after this long with an unfinished first line, the connection counts as opaque */
+  partialMs: number;
+  /** bytes that arrived already */
+  first?: Buffer | null;
+  onQuiet: () => void;
+  /** called once; `bytes` are the client's so far and are the callee's to keep. 'eof' when it ended or broke without being anything */
+  onResult: (detected: Exclude<Detected['kind'], 'more'> | 'eof', bytes: Buffer, sni: string) => void;
+}
+
+/** Looks at what a client says first, without losing a byte. The socket is left without listeners of ours and not flowing. */
+export class Peek {
+  private readonly socket: Socket;
+  private readonly opts: PeekOptions;
+  private bytes: Buffer;
+  private timer: Timer | null = null;
+  private done = false;
+
+  constructor(socket: Socket, opts: PeekOptions) {
+    this.socket = socket;
+    this.opts = opts;
+    this.bytes = opts.first ?? Buffer.alloc(0);
+    socket.on('readable', this.onReadable);
+    socket.on('end', this.onEnd);
+    socket.on('error', this.onEnd);
+    socket.on('close', this.onEnd);
+    if (this.bytes.length > 0) this.judge();
+    else this.timer = opts.clock.after(opts.quietMs, () => opts.onQuiet());
+  }
+
+  /** Stops looking; what has been read so far is the caller's. Nothing is called afterwards. */
+  take(): Buffer {
+    this.finish();
+    return this.bytes;
+  }
+
+  private readonly onReadable = (): void => {
+    const chunk = this.socket.read() as Buffer | null;
+    if (chunk === null || this.done) return;
+    this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
+    this.judge();
+  };
+
+  private readonly onEnd = (): void => {
+    if (this.done) return;
+    this.finish();
+    this.opts.onResult(this.bytes.length === 0 || this.socket.destroyed ? 'eof' : 'opaque', this.bytes, '');
+  };
+
+  private judge(): void {
+    const d = detect(this.bytes);
+    const { clock, partialMs } = this.opts;
+    clock.cancel(this.timer);
+    if (d.kind === 'more') {
+      this.timer = clock.after(partialMs, () => this.result('opaque', ''));
+      return;
+    }
+    this.result(d.kind, d.kind === 'tls' ? d.sni : '');
+  }
+
+  private result(kind: Exclude<Detected['kind'], 'more'>, sni: string): void {
+    if (this.done) return;
+    this.finish();
+    this.opts.onResult(kind, this.bytes, sni);
+  }
+
+  private finish(): void {
+    this.done = true;
+    this.opts.clock.cancel(this.timer);
+    this.socket.off('readable', this.onReadable);
+    this.socket.off('end', this.onEnd);
+    this.socket.off('error', this.onEnd);
+    this.socket.off('close', this.onEnd);
+  }
+}

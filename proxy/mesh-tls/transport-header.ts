@@ -1,0 +1,74 @@
+/**
+ * The transport header: what a peer's proxy says first on a connection to our inbound port after ALPN `transport.l5d.io/v1`
+ * (linkerd2-proxy's linkerd/transport-header): the preface, a 32-bit big-endian length, then a protobuf message
+ * Header { int32 port = 1; string name = 2; SessionProtocol { oneof { http1 = 1; http2 = 2 } } session_protocol = 3 }.
+ */
+export const TRANSPORT_ALPN = 'transport.l5d.io/v1';
+const PREFACE = Buffer.from(`${TRANSPORT_ALPN}\r\n\r\n`, 'latin1');
+const MAX_HEADER = 1024;
+
+export interface TransportHeader {
+  port: number;
+  /** host name for gateway forwarding; '' otherwise */
+  name: string;
+  /** null: opaque bytes follow */
+  protocol: 'http1' | 'http2' | null;
+}
+
+export function encodeTransportHeader(h: TransportHeader): Buffer {
+  const body: number[] = [0x08];
+  let port = h.port;
+  for (; port > 127; port >>>= 7) body.push((port & 127) | 128);
+  body.push(port);
+  const name = Buffer.from(h.name, 'utf8');
+  if (name.length > 0) body.push(0x12, name.length, ...name);
+  if (h.protocol !== null) body.push(0x1a, 2, h.protocol === 'http1' ? 0x0a : 0x12, 0);
+  const out = Buffer.alloc(PREFACE.length + 4 + body.length);
+  PREFACE.copy(out);
+  out.writeUInt32BE(body.length, PREFACE.length);
+  out.set(body, PREFACE.length + 4);
+  return out;
+}
+
+/**
+ * Reads a header from the start of `b`: the header and its length in bytes, 'more' while incomplete, or 'bad' as soon as it cannot be one.
+ */
+export function decodeTransportHeader(b: Uint8Array): { header: TransportHeader; length: number } | 'more' | 'bad' {
+  const n = Math.min(b.length, PREFACE.length);
+  for (let i = 0; i < n; i++) if (b[i] !== PREFACE[i]) return 'bad';
+  if (b.length < PREFACE.length + 4) return 'more';
+  const view = Buffer.from(b.buffer, b.byteOffset, b.length);
+  const size = view.readUInt32BE(PREFACE.length);
+  if (size > MAX_HEADER) return 'bad';
+  const start = PREFACE.length + 4;
+  if (b.length < start + size) return 'more';
+  const header = decodeBody(view.subarray(start, start + size));
+  return header === null ? 'bad' : { header, length: start + size };
+}
+
+function decodeBody(b: Buffer): TransportHeader | null {
+  const h: TransportHeader = { port: 0, name: '', protocol: null };
+  let p = 0;
+  const varint = (): number => {
+    let v = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const c = b[p++];
+      if (c === undefined) return NaN;
+      v += (c & 127) * 2 ** shift;
+      if (c < 128) return v;
+    }
+    return NaN;
+  };
+  while (p < b.length) {
+    const tag = varint();
+    const value = varint();
+    if (Number.isNaN(tag) || Number.isNaN(value)) return null;
+    if ((tag & 7) === 2 && p + value > b.length) return null;
+    if (tag === 0x08) h.port = value;
+    else if (tag === 0x12) h.name = b.toString('utf8', p, p + value);
+    else if (tag === 0x1a && value > 0) h.protocol = b[p] === 0x0a ? 'http1' : b[p] === 0x12 ? 'http2' : null;
+    if ((tag & 7) === 2) p += value;
+    else if ((tag & 7) !== 0) return null;
+  }
+  return h.port >= 1 && h.port <= 65535 ? h : null;
+}

@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import { Wire, type Reader } from '../io/wire.ts';
+
+/** Bytes moved, as the accepted side sees them. */
+export interface ForwardResult { fromClient: number; toClient: number; error: Error | null }
+
+/**
+ * Joins two connections byte for byte: half-close passes through, backpressure holds back the faster side, and when either breaks both end.
+ */
+export class Forward {
+  private readonly a: Half;
+  private readonly b: Half;
+
+  constructor(client: Socket, server: Socket, firstFromClient: Buffer | null, onEnd: (r: ForwardResult) => void) {
+    const a = (this.a = new Half(client));
+    const b = (this.b = new Half(server));
+    a.peer = b;
+    b.peer = a;
+    let open = 2;
+    let error: Error | null = null;
+    const ended = (e: Error | null): void => {
+      error ??= e;
+      if (--open === 0) onEnd({ fromClient: a.wire.readBytes, toClient: b.wire.readBytes, error });
+    };
+    a.onClosed = ended;
+    b.onClosed = ended;
+    a.wire.start(a, firstFromClient);
+    b.wire.start(b, null);
+  }
+
+  destroy(): void {
+    this.a.wire.destroy();
+    this.b.wire.destroy();
+  }
+}
+
+class Half implements Reader {
+  readonly wire: Wire;
+  peer!: Half;
+  onClosed!: (error: Error | null) => void;
+  private ended = false;
+
+  constructor(socket: Socket) {
+    this.wire = new Wire(socket);
+  }
+
+  read(buf: Buffer, start: number, end: number): void {
+    const to = this.peer.wire;
+    to.write(buf, start, end);
+    if (to.congested) this.wire.pause();
+  }
+
+  eof(): void {
+    this.ended = true;
+    this.peer.wire.finish();
+    if (this.peer.ended) this.wire.close();
+  }
+
+  drained(): void {
+    this.peer.wire.resume();
+  }
+
+  closed(error: Error | null): void {
+    // A peer that vanished without FIN must not leave the other side waiting; after FIN both ways there is nothing left to destroy.
+    if (!this.ended || error !== null) this.peer.wire.destroy();
+    else this.peer.wire.finish();
+    this.onClosed(error);
+  }
+}

@@ -1,0 +1,59 @@
+import { LATENCY_BUCKETS_MS, Registry, type CounterFamily, type HistogramFamily } from './registry.ts';
+
+/** Every metric of the proxy, by Linkerd's names (so that existing dashboards and alerts keep working). */
+export interface Metrics {
+  registry: Registry;
+  requests: CounterFamily;
+  responses: CounterFamily;
+  latency: HistogramFamily;
+  tcpOpenTotal: CounterFamily;
+  tcpOpen: CounterFamily;
+  tcpClose: CounterFamily;
+  tcpRead: CounterFamily;
+  tcpWrite: CounterFamily;
+  tcpErrors: { inbound: CounterFamily; outbound: CounterFamily };
+  httpErrors: { inbound: CounterFamily; outbound: CounterFamily };
+  httpAllow: CounterFamily;
+  httpDeny: CounterFamily;
+  tcpAllow: CounterFamily;
+  tcpDeny: CounterFamily;
+  rejected: CounterFamily;
+  detect: CounterFamily;
+  controlRequests: CounterFamily;
+  controlResponses: CounterFamily;
+  retries: CounterFamily;
+  endpoints: CounterFamily;
+}
+
+export function createMetrics(registry = new Registry()): Metrics {
+  const r = registry;
+  return {
+    registry,
+    requests: r.counter('request_total', 'Total count of HTTP requests.'),
+    responses: r.counter('response_total', 'Total count of HTTP responses.'),
+    latency: r.histogram('response_latency_ms', 'Time from a request head to its response head, in milliseconds.', LATENCY_BUCKETS_MS),
+    tcpOpenTotal: r.counter('tcp_open_total', 'Total count of opened connections.'),
+    tcpOpen: r.gauge('tcp_open_connections', 'Number of currently open connections.'),
+    tcpClose: r.counter('tcp_close_total', 'Total count of closed connections.'),
+    tcpRead: r.counter('tcp_read_bytes_total', 'Total count of bytes read from peers.'),
+    tcpWrite: r.counter('tcp_write_bytes_total', 'Total count of bytes written to peers.'),
+    tcpErrors: {
+      inbound: r.counter('inbound_tcp_errors_total', 'Inbound connections that ended in an error of the proxy.'),
+      outbound: r.counter('outbound_tcp_errors_total', 'Outbound connections that ended in an error of the proxy.'),
+    },
+    httpErrors: {
+      inbound: r.counter('inbound_http_errors_total', 'Inbound requests that the proxy answered with an error of its own.'),
+      outbound: r.counter('outbound_http_errors_total', 'Outbound requests that the proxy answered with an error of its own.'),
+    },
+    httpAllow: r.counter('inbound_http_authz_allow_total', 'Inbound requests that policy allowed.'),
+    httpDeny: r.counter('inbound_http_authz_deny_total', 'Inbound requests that policy denied.'),
+    tcpAllow: r.counter('inbound_tcp_authz_allow_total', 'Inbound connections that policy allowed.'),
+    tcpDeny: r.counter('inbound_tcp_authz_deny_total', 'Inbound connections that policy denied.'),
+    rejected: r.counter('proxy_rejected_total', 'Messages and connections that a parser or a limit rejected, by reason.'),
+    detect: r.counter('tcp_detect_http_results_total', 'Outcomes of protocol detection.'),
+    controlRequests: r.counter('control_request_total', 'Calls to the control plane.'),
+    controlResponses: r.counter('control_response_total', 'Ends of calls to the control plane, by gRPC status.'),
+    retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
+    endpoints: r.gauge('outbound_http_balancer_endpoints', 'Endpoints in a balancer, by state.'),
+  };
+}
