@@ -1,0 +1,62 @@
+import type { V1EnvVar, V1Pod } from '@kubernetes/client-node';
+import type { MeshConfig } from '../../api/config.ts';
+import { CONTROL_WORKLOAD, IDENTITY_WORKLOAD, PATHS, SERVICES, identityName, spiffeId } from '../../api/names.ts';
+import { PORTS } from '../../api/ports.ts';
+import type { ProxySettings } from './settings.ts';
+
+const PREFIX = 'MESH_PROXY_';
+const ref = (name: string): string => `$(${PREFIX}${name})`;
+
+/** TCP ports that the pod's own containers declare, ascending, without the proxy's. */
+export function containerPorts(pod: V1Pod, settings: ProxySettings): number[] {
+  const proxys = new Set(Object.values(settings.ports));
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')];
+  const declared = containers.flatMap((c) => c.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP').map((p) => p.containerPort);
+  return [...new Set(declared)].filter((p) => !proxys.has(p)).sort((a, b) => a - b);
+}
+
+/**
+ * The environment of the proxy. A pod's name, address and node are unknown when it is admitted, so they come by the downward
+ * API first, and Kubernetes expands $(NAME) of earlier variables in the later ones.
+ */
+export function proxyEnvironment(pod: V1Pod, config: MeshConfig, settings: ProxySettings): V1EnvVar[] {
+  const { trustDomain, controlNamespace } = config;
+  const downward: [string, string][] = [
+    ['POD_NAME', 'metadata.name'], ['POD_NAMESPACE', 'metadata.namespace'], ['POD_IP', 'status.podIP'], ['POD_IPS', 'status.podIPs'],
+    ['NODE_NAME', 'spec.nodeName'], ['SERVICE_ACCOUNT', 'spec.serviceAccountName'],
+  ];
+  const service = (name: string, port: number): string => `${name}.${controlNamespace}.svc.${config.clusterDomain}:${port}`;
+  const identity = (workload: string): string => identityName(workload, controlNamespace, trustDomain, controlNamespace);
+  const values: Record<string, string> = {
+    LOG: settings.logLevel,
+    IDENTITY_SVC_ADDR: service(SERVICES.identity, PORTS.identity),
+    IDENTITY_SVC_NAME: identity(IDENTITY_WORKLOAD),
+    IDENTITY_LOCAL_NAME: identityName(ref('SERVICE_ACCOUNT'), ref('POD_NAMESPACE'), trustDomain, controlNamespace),
+    IDENTITY_SPIFFE_ID: spiffeId(ref('SERVICE_ACCOUNT'), ref('POD_NAMESPACE'), trustDomain),
+    IDENTITY_TOKEN_FILE: PATHS.token,
+    IDENTITY_TRUST_ANCHORS_FILE: PATHS.anchors,
+    DESTINATION_SVC_ADDR: service(SERVICES.destination, PORTS.destination),
+    DESTINATION_SVC_NAME: identity(CONTROL_WORKLOAD),
+    DESTINATION_CONTEXT: `{"ns":"${ref('POD_NAMESPACE')}","nodeName":"${ref('NODE_NAME')}","pod":"${ref('POD_NAME')}"}`,
+    POLICY_SVC_ADDR: service(SERVICES.policy, PORTS.policy),
+    POLICY_SVC_NAME: identity(CONTROL_WORKLOAD),
+    POLICY_WORKLOAD: `{"ns":"${ref('POD_NAMESPACE')}","pod":"${ref('POD_NAME')}"}`,
+    TAP_SVC_NAME: identity(CONTROL_WORKLOAD),
+    CLUSTER_NETWORKS: config.clusterNetworks.join(','),
+    INBOUND_LISTEN_ADDR: `0.0.0.0:${settings.ports.inbound}`,
+    OUTBOUND_LISTEN_ADDR: `127.0.0.1:${settings.ports.outbound}`,
+    ADMIN_LISTEN_ADDR: `0.0.0.0:${settings.ports.admin}`,
+    TAP_LISTEN_ADDR: `0.0.0.0:${settings.ports.tap}`,
+    INBOUND_PORTS: containerPorts(pod, settings).join(','),
+    OPAQUE_PORTS: settings.opaquePorts.join(','),
+    INBOUND_DEFAULT_POLICY: settings.defaultInboundPolicy,
+    INBOUND_CONNECT_TIMEOUT: String(settings.inboundConnectTimeoutMs),
+    OUTBOUND_CONNECT_TIMEOUT: String(settings.outboundConnectTimeoutMs),
+    SHUTDOWN_GRACE_SECONDS: String(settings.shutdownGraceSeconds),
+    ...(settings.accessLog === undefined ? {} : { ACCESS_LOG: settings.accessLog }),
+  };
+  return [
+    ...downward.map(([name, fieldPath]): V1EnvVar => ({ name: PREFIX + name, valueFrom: { fieldRef: { fieldPath } } })),
+    ...Object.entries(values).map(([name, value]): V1EnvVar => ({ name: PREFIX + name, value })),
+  ];
+}

@@ -1,0 +1,123 @@
+import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
+import { type ConfigKey, configAnnotation } from '../../api/annotations.ts';
+import type { MeshConfig } from '../../api/config.ts';
+import { GROUP, PROXY_UID } from '../../api/names.ts';
+import { PORTS } from '../../api/ports.ts';
+import { imageRef } from '../../api/version.ts';
+import { type LogLevel, parseDurationMs, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets } from './values.ts';
+
+/** What the containers of one pod are made with: the mesh's configuration, the namespace's annotations, then the pod's. */
+export interface ProxySettings {
+  image: string;
+  version: string;
+  imagePullPolicy: string;
+  ports: { inbound: number; outbound: number; tap: number; admin: number };
+  /** ports and ranges `a-b` */
+  skipInboundPorts: string[];
+  skipOutboundPorts: string[];
+  /** CIDRs whose connections are left alone */
+  skipSubnets: string[];
+  opaquePorts: string[];
+  cpuRequest: string | undefined;
+  cpuLimit: string | undefined;
+  memoryRequest: string | undefined;
+  memoryLimit: string | undefined;
+  uid: number;
+  logLevel: LogLevel;
+  shutdownGraceSeconds: number;
+  defaultInboundPolicy: string;
+  inboundConnectTimeoutMs: number;
+  outboundConnectTimeoutMs: number;
+  accessLog: string | undefined;
+}
+
+const INBOUND_POLICIES = ['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'cluster-unauthenticated', 'deny', 'audit'];
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const ACCESS_LOGS = ['apache', 'json'];
+const DEFAULT_INBOUND_CONNECT_MS = 100;
+const DEFAULT_OUTBOUND_CONNECT_MS = 1000;
+const MAX_UID = 2_147_483_647;
+/** Under their Linkerd keys these name images of Linkerd's proxy, which does not understand what we inject. */
+const OWN_KEY_ONLY: ReadonlySet<ConfigKey> = new Set(['proxy-image', 'proxy-version']);
+
+const oneOf = (values: string[]) => (text: string): string | null => values.find((v) => v === text.trim()) ?? null;
+
+/** `name:version`, unless the name already carries a tag or a digest. */
+function withVersion(image: string, version: string): string {
+  const last = image.slice(image.lastIndexOf('/') + 1);
+  return /[:@]/.test(last) ? image : `${image}:${version}`;
+}
+
+/** Ports of the containers of a pod by name, for annotations that name them. */
+export function namedPorts(pod: V1Pod): Map<string, number> {
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+  return new Map(containers.flatMap((c) => c.ports ?? []).flatMap((p) => (p.name === undefined ? [] : [[p.name, p.containerPort] as const])));
+}
+
+/**
+ * Settings of one pod. A value that cannot be understood never stops the pod: the default takes its place and a warning
+ * says so, naming the annotation, the object and what would have been accepted.
+ */
+export function resolveSettings(pod: V1Pod, namespace: V1Namespace, config: MeshConfig): { settings: ProxySettings; warnings: string[] } {
+  const warnings: string[] = [];
+
+  function read<T>(key: ConfigKey, parse: (text: string) => T | null, fallback: T, expected: string): T {
+    for (const [where, metadata] of [['pod', pod.metadata], ['namespace', namespace.metadata]] as const) {
+      if (OWN_KEY_ONLY.has(key) && metadata?.annotations?.[`${GROUP}/${key}`] === undefined) {
+        if (configAnnotation(metadata, key) !== undefined) {
+          warnings.push(`config.linkerd.io/${key} on the ${where} is ignored: it names an image of another proxy; use ${GROUP}/${key}`);
+        }
+        continue;
+      }
+      const text = configAnnotation(metadata, key);
+      if (text === undefined) continue;
+      const value = parse(text);
+      if (value !== null) return value;
+      warnings.push(`${key} on the ${where} is "${text}", expected ${expected}; using ${String(fallback) || 'none'}`);
+      return fallback;
+    }
+    return fallback;
+  }
+
+  const image = read('proxy-image', (t) => t.trim() || null, '', 'the name of an image');
+  const version = read('proxy-version', (t) => (/^[\w][\w.-]{0,127}$/.test(t.trim()) ? t.trim() : null), config.version, 'an image tag');
+  const named = namedPorts(pod);
+  const list = (text: string): string[] | null => parsePortList(text, named);
+  const { proxy } = config;
+  const seconds = (text: string): number | null => {
+    const ms = parseDurationMs(text);
+    return ms === null ? null : Math.ceil(ms / 1000);
+  };
+  const port = (key: ConfigKey, fallback: number): number => read(key, parsePort, fallback, 'a port number');
+  const ports = {
+    inbound: port('inbound-port', PORTS.inbound),
+    outbound: port('outbound-port', PORTS.outbound),
+    tap: port('control-port', PORTS.tap),
+    admin: port('admin-port', PORTS.admin),
+  };
+  const distinct = new Set(Object.values(ports)).size === 4;
+  if (!distinct) warnings.push('inbound-port, outbound-port, control-port and admin-port must differ; using their defaults');
+
+  const settings: ProxySettings = {
+    image: image === '' ? imageRef('proxy', config.registry, version) : withVersion(image, version),
+    version,
+    imagePullPolicy: read('image-pull-policy', oneOf(PULL_POLICIES), config.imagePullPolicy, PULL_POLICIES.join(', ')),
+    ports: distinct ? ports : { inbound: PORTS.inbound, outbound: PORTS.outbound, tap: PORTS.tap, admin: PORTS.admin },
+    skipInboundPorts: read('skip-inbound-ports', list, proxy.skipInboundPorts, 'ports and ranges, as in 25,9000-9100'),
+    skipOutboundPorts: read('skip-outbound-ports', list, proxy.skipOutboundPorts, 'ports and ranges, as in 25,9000-9100'),
+    skipSubnets: read('skip-subnets', parseSubnets, [], 'CIDRs, as in 10.0.0.0/8'),
+    opaquePorts: read('opaque-ports', list, proxy.opaquePorts.map(String), 'ports, ranges and names of container ports'),
+    cpuRequest: read('proxy-cpu-request', parseQuantity, proxy.cpuRequest, 'a quantity, as in 100m'),
+    cpuLimit: read('proxy-cpu-limit', parseQuantity, proxy.cpuLimit, 'a quantity, as in 1'),
+    memoryRequest: read('proxy-memory-request', parseQuantity, proxy.memoryRequest, 'a quantity, as in 20Mi'),
+    memoryLimit: read('proxy-memory-limit', parseQuantity, proxy.memoryLimit, 'a quantity, as in 250Mi'),
+    uid: read('proxy-uid', (t) => parseInteger(t, 1, MAX_UID), PROXY_UID, 'a user id above 0'),
+    logLevel: read('proxy-log-level', parseLogLevel, proxy.logLevel, 'error, warn, info or debug'),
+    shutdownGraceSeconds: read('shutdown-grace-period', seconds, proxy.shutdownGraceSeconds, 'a duration, as in 30s'),
+    defaultInboundPolicy: read('default-inbound-policy', oneOf(INBOUND_POLICIES), proxy.defaultInboundPolicy, INBOUND_POLICIES.join(', ')),
+    inboundConnectTimeoutMs: read('proxy-inbound-connect-timeout', parseDurationMs, DEFAULT_INBOUND_CONNECT_MS, 'a duration, as in 100ms'),
+    outboundConnectTimeoutMs: read('proxy-outbound-connect-timeout', parseDurationMs, DEFAULT_OUTBOUND_CONNECT_MS, 'a duration, as in 1s'),
+    accessLog: read<string | undefined>('access-log', oneOf(ACCESS_LOGS), undefined, ACCESS_LOGS.join(' or ')),
+  };
+  return { settings, warnings };
+}

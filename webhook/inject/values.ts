@@ -1,0 +1,88 @@
+import { isIP, isIPv4 } from 'node:net';
+
+/**
+ * Parsers of annotation values. Each returns the value, or null when the text is not of its shape;
+ * the caller names the annotation and the default that is used instead.
+ */
+
+const MAX_PORT = 65535;
+
+/** A port or uid: decimal digits without a sign. */
+export function parseInteger(text: string, min: number, max: number): number | null {
+  if (!/^\d{1,10}$/.test(text.trim())) return null;
+  const n = Number(text.trim());
+  return n >= min && n <= max ? n : null;
+}
+
+export function parsePort(text: string): number | null {
+  return parseInteger(text, 1, MAX_PORT);
+}
+
+/**
+ * `25,100-200,mysql` -> ['25', '100-200', '3306']: ports, ranges and, where `named` knows them, names of container ports.
+ * An empty text is an empty list (it switches a default list off).
+ */
+export function parsePortList(text: string, named: ReadonlyMap<string, number> = new Map()): string[] | null {
+  const out: string[] = [];
+  for (const part of text.split(',').map((p) => p.trim())) {
+    if (part === '') continue;
+    const range = /^(\d+)\s*-\s*(\d+)$/.exec(part);
+    if (range) {
+      const low = parsePort(range[1]!);
+      const high = parsePort(range[2]!);
+      if (low === null || high === null || low > high) return null;
+      out.push(low === high ? String(low) : `${low}-${high}`);
+      continue;
+    }
+    const port = parsePort(part) ?? named.get(part) ?? null;
+    if (port === null) return null;
+    out.push(String(port));
+  }
+  return [...new Set(out)];
+}
+
+/** Comma-separated CIDRs, IPv4 or IPv6; a bare address is a host route. */
+export function parseSubnets(text: string): string[] | null {
+  const out: string[] = [];
+  for (const part of text.split(',').map((p) => p.trim())) {
+    if (part === '') continue;
+    const [address = '', bits, ...rest] = part.split('/');
+    if (!isIP(address) || rest.length > 0) return null;
+    const width = isIPv4(address) ? 32 : 128;
+    const prefix = bits === undefined ? width : parseInteger(bits, 0, width);
+    if (prefix === null) return null;
+    out.push(`${address}/${prefix}`);
+  }
+  return out;
+}
+
+const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Linkerd's duration form, an integer and ms, s, m, h or d; milliseconds. Zero needs no unit. */
+export function parseDurationMs(text: string): number | null {
+  const t = text.trim();
+  if (t === '0') return 0;
+  const m = /^(\d{1,9})(ms|s|m|h|d)$/.exec(t);
+  return m ? Number(m[1]) * UNITS_MS[m[2]!]! : null;
+}
+
+/** Shape of a Kubernetes quantity that makes sense for cpu and memory: non-negative, decimal or binary suffix, or an exponent. */
+export function parseQuantity(text: string): string | null {
+  return /^(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?$/.test(text.trim()) ? text.trim() : null;
+}
+
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+/**
+ * One of our levels, or a filter as Linkerd's proxy takes it (`warn,linkerd=info`): there the directive for `linkerd` decides,
+ * else the one without a target. `trace` is debug here and `off` is error.
+ */
+export function parseLogLevel(text: string): LogLevel | null {
+  const directives = text.split(',').map((d) => d.trim().toLowerCase());
+  const own = directives.find((d) => d.startsWith('linkerd='))?.slice('linkerd='.length);
+  const level = own ?? directives.find((d) => !d.includes('='));
+  if (level === 'trace') return 'debug';
+  if (level === 'off') return 'error';
+  return LEVELS.find((l) => l === level) ?? null;
+}
