@@ -28,7 +28,7 @@ export interface Dial {
   cancel(): void;
 }
 
-/** TLS sessions to resume, by server name and address; bounded, the oldest forgotten. */
+/** TLS sessions to resume, by credentials' epoch, server name and address; bounded, the oldest forgotten. */
 const sessions = new Map<string, Buffer>();
 const MAX_SESSIONS = 512;
 
@@ -61,7 +61,7 @@ export function dial(addr: SocketAddr, target: TlsTarget | null, opts: DialOptio
 }
 
 function dialTls(addr: SocketAddr, target: TlsTarget, tcp: net.NetConnectOpts & { allowHalfOpen: boolean }): tls.TLSSocket {
-  const key = `${target.serverName}|${addr.ip}:${addr.port}|${target.header === null ? '' : 'h'}`;
+  const key = `${target.credentials.epoch}|${target.serverName}|${addr.ip}:${addr.port}|${target.header === null ? '' : 'h'}`;
   const session = sessions.get(key);
   const socket = tls.connect({
     ...tcp,

@@ -1,6 +1,6 @@
 import tls from 'node:tls';
 import type { Socket } from 'node:net';
-import { type Credentials, identityOf } from './credentials.ts';
+import { type Credentials, identityOf, TLS_OPTIONS } from './credentials.ts';
 import { TRANSPORT_ALPN } from './transport-header.ts';
 
 export interface Terminated {
@@ -15,6 +15,8 @@ interface Waiting { done: (t: Terminated) => void; failed: (reason: string) => v
 
 /** How long a handshake may take, milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How long a session may be resumed. */
+const SESSION_SECONDS = 600;
 
 /**
  * The TLS server of the mesh: one per process, never listening itself; accepted sockets are handed in once detection has seen that their
@@ -33,13 +35,9 @@ export class Terminator {
       allowHalfOpen: true,
     });
     const install = (): void => {
-      const context = credentials.serverContext();
-      if (context === null || credentials.leaf === null) return;
+      if (credentials.leaf === null) return;
       const { key, chain } = credentials.leaf;
-      this.server.setSecureContext({
-        key, cert: chain, ca: credentials.anchors, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', sessionTimeout: 600,
-        ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
-      });
+      this.server.setSecureContext({ ...TLS_OPTIONS, key, cert: chain, ca: credentials.anchors, sessionTimeout: SESSION_SECONDS });
     };
     install();
     credentials.onChange(install);

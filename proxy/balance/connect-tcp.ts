@@ -1,0 +1,42 @@
+import type { Socket } from 'node:net';
+import type { ProxyError } from '../errors.ts';
+import type { Balancer } from './balancer.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { PoolConfig } from './pool.ts';
+
+/**
+ * Opens a connection for opaque bytes to one of the balancer's endpoints, trying others when it cannot be made. `done` gets a
+ * function to call when the connection is over. Returns the way to give up.
+ */
+export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: number, done: (socket: Socket, endpoint: Endpoint, release: () => void) => void, failed: (error: ProxyError) => void): () => void {
+  const tried: Endpoint[] = [];
+  const deadline = balancer.deadline();
+  let stop: () => void = () => {};
+  const next = (): void => {
+    const endpoint = balancer.pick(tried.length === 0 ? null : tried);
+    if (endpoint === null) {
+      stop = balancer.wait(deadline, next, failed);
+      return;
+    }
+    const startedAt = balancer.clock.now();
+    const dial = pool.connect(endpoint.info, null, (socket) => {
+      const now = balancer.clock.now();
+      endpoint.connected();
+      endpoint.observe(now - startedAt, now);
+      endpoint.pending++;
+      let open = true;
+      done(socket, endpoint, () => {
+        if (open) endpoint.pending--;
+        open = false;
+      });
+    }, (error) => {
+      endpoint.failed(balancer.clock);
+      tried.push(endpoint);
+      if (tried.length >= maxTries) failed(error);
+      else next();
+    });
+    stop = () => dial.cancel();
+  };
+  next();
+  return () => stop();
+}

@@ -1,0 +1,77 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { SocketAddr } from '../accept/addr.ts';
+import type { ClientConnection, RequestHead, RequestStream, ResponseStream, Service, Layer } from '../message/contract.ts';
+import { PeakEwma } from './peak-ewma.ts';
+import type { ConnectionPool, PoolConfig } from './pool.ts';
+import { ConnectionPool as Pool } from './pool.ts';
+
+/** What discovery says of one address. */
+export interface EndpointInfo {
+  addr: SocketAddr;
+  weight: number;
+  /** metric labels of the address, without the dst_ prefix */
+  labels: Record<string, string>;
+  /** mesh identity and SNI of the peer's proxy; null for an unmeshed address */
+  tls: { identity: string; serverName: string } | null;
+  /** the peer's proxy takes HTTP/1 as HTTP/2 */
+  h2: boolean;
+  /** the peer must not look into the bytes */
+  opaque: boolean;
+  /** the peer's inbound port, which takes a transport header; 0 when it is to be dialled at addr.port */
+  transportPort: number;
+}
+
+/** One address of a service with its connections and its load estimate. */
+export class Endpoint {
+  readonly info: EndpointInfo;
+  readonly pool: ConnectionPool;
+  /** exchanges (or TCP connections) in progress */
+  pending = 0;
+  private readonly ewma: PeakEwma;
+  private readonly service: Service;
+  private conn: ClientConnection | null = null;
+  private failures = 0;
+  private downUntil = 0;
+
+  constructor(info: EndpointInfo, config: PoolConfig, layers: (e: Endpoint) => Layer) {
+    this.info = info;
+    this.ewma = new PeakEwma(config.clock.now());
+    this.pool = new Pool(info, config);
+    // The connection changes from call to call and the layers do not: it is set right before the call, which runs to the end at once.
+    this.service = layers(this)((head, ended, client) => this.conn!.call(head, ended, client));
+  }
+
+  call(conn: ClientConnection, head: RequestHead, ended: boolean, client: ResponseStream): RequestStream {
+    this.conn = conn;
+    return this.service(head, ended, client);
+  }
+
+  /** Expected cost of one more exchange here; the smaller the better. */
+  load(now: number): number {
+    return (this.ewma.value(now) * (this.pending + 1)) / Math.max(1, this.info.weight);
+  }
+
+  observe(rttMs: number, now: number): void {
+    this.ewma.observe(rttMs, now);
+  }
+
+  available(now: number): boolean {
+    return now >= this.downUntil;
+  }
+
+  /** milliseconds (clock.now) from which it may be tried again */
+  get retryAt(): number {
+    return this.downUntil;
+  }
+
+  /** It could not be connected to: left alone for 100 ms, doubling to 10 s. */
+  failed(clock: Clock): void {
+    this.downUntil = clock.now() + Math.min(10_000, 100 * 2 ** this.failures);
+    if (this.failures < 10) this.failures++;
+  }
+
+  connected(): void {
+    this.failures = 0;
+    this.downUntil = 0;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Fields, RequestStream } from '../message/contract.ts';
+
+/**
+ * The part of a request that has passed, kept so that it can be sent again: at most `limit` bytes once it has been sent somewhere; before
+ * that everything, which the contract's window bounds.
+ */
+export class ReplayBuffer {
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private trailers: Fields | null = null;
+  private ended_: boolean;
+  private lost = false;
+  private readonly limit: number;
+  private readonly bare: boolean;
+
+  /** `ended`: the request has no body, as in Service */
+  constructor(limit: number, ended: boolean) {
+    this.limit = limit;
+    this.ended_ = ended;
+    this.bare = ended;
+  }
+
+  /** false once something is missing */
+  get complete(): boolean {
+    return !this.lost;
+  }
+
+  /** the request never had a body */
+  get bodiless(): boolean {
+    return this.bare;
+  }
+
+  /** `unsent`: nobody else has these bytes, so they are kept whatever the limit says */
+  data(buf: Buffer, start: number, end: number, unsent: boolean): void {
+    if (this.lost) return;
+    if (!unsent && this.bytes + end - start > this.limit) {
+      this.drop();
+      return;
+    }
+    this.chunks.push(Buffer.from(buf.subarray(start, end)));
+    this.bytes += end - start;
+  }
+
+  end(trailers: Fields | null): void {
+    this.ended_ = true;
+    this.trailers = trailers;
+  }
+
+  /** Sends what there is to a stream that has just been opened. */
+  send(up: RequestStream): void {
+    if (this.bare) return;
+    for (const c of this.chunks) up.data(c, 0, c.length);
+    if (this.ended_) up.end(this.trailers);
+    if (this.bytes > this.limit) this.drop();
+  }
+
+  /** It will not be needed again. */
+  drop(): void {
+    this.lost = true;
+    this.chunks = [];
+    this.bytes = 0;
+  }
+}
