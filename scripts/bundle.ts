@@ -1,0 +1,125 @@
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { build, type BuildFailure } from 'esbuild';
+
+/** One program made of one entry module and all it imports. Paths are relative to the root of the checkout. */
+export interface Target {
+  name: string;
+  entry: string;
+  /** file name in dist/ */
+  out: string;
+  /** files copied beside it, by their base name (read at run time through import.meta.url) */
+  assets?: string[];
+  /** drop white space: a program that runs once per pod keeps its source text in memory */
+  compact?: boolean;
+}
+
+export const TARGETS: Target[] = [
+  { name: 'mesh', entry: 'kubectl-plugins/mesh.ts', out: 'mesh.mjs' },
+  { name: 'control', entry: 'control/main.ts', out: 'control.mjs' },
+  { name: 'webhook', entry: 'webhook/main.ts', out: 'webhook.mjs' },
+  { name: 'proxy', entry: 'proxy/main.ts', out: 'proxy.mjs', compact: true },
+  { name: 'redirect', entry: 'proxy/redirect/main.ts', out: 'redirect.mjs', compact: true },
+  { name: 'sample', entry: 'test/sample/main.ts', out: 'sample.mjs', assets: ['test/sample/books.proto', 'test/sample/health.proto'] },
+];
+
+/** Loaded from node_modules at run time, since it carries a native library. */
+const EXTERNAL = ['koffi'];
+
+/** Oldest Node major that the bundles run on. */
+export const MIN_NODE = 22;
+
+export interface Bundled {
+  target: Target;
+  file: string;
+  bytes: number;
+}
+
+export class BundleError extends Error {}
+
+/** The targets whose entry exists in this checkout. */
+export async function availableTargets(root: string, targets: Target[] = TARGETS): Promise<Target[]> {
+  const found = await Promise.all(targets.map((t) => stat(join(root, t.entry)).then(() => true, () => false)));
+  return targets.filter((_, i) => found[i]);
+}
+
+/**
+ * Bundles each target into `<dist>/<out>`. The output depends on the sources and node_modules alone: no path of this machine and no time is in it.
+ * One target that fails does not keep the others from being written; then it throws BundleError with esbuild's messages.
+ */
+export async function bundle(root: string, dist: string, targets: Target[]): Promise<Bundled[]> {
+  await mkdir(dist, { recursive: true });
+  const done: Bundled[] = [];
+  const failures: string[] = [];
+  for (const target of targets) {
+    const result = await build({
+      absWorkingDir: root,
+      entryPoints: [target.entry],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: `node${MIN_NODE}`,
+      external: EXTERNAL,
+      // CommonJS dependencies call require() for Node's own modules, which an ES module does not have.
+      banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
+      minifyWhitespace: target.compact ?? false,
+      legalComments: 'eof',
+      logLevel: 'silent',
+      write: false,
+    }).catch((error: BuildFailure) => {
+      const lines = error.errors?.map((e) => `${e.location ? `${e.location.file}:${e.location.line}: ` : ''}${e.text}`) ?? [error.message];
+      failures.push(`cannot bundle ${target.name} (${target.entry}):\n  ${lines.join('\n  ')}`);
+    });
+    if (!result) continue;
+    const file = join(dist, target.out);
+    const text = result.outputFiles[0]!.contents;
+    await writeFile(file, text);
+    for (const asset of target.assets ?? []) await writeFile(join(dist, asset.slice(asset.lastIndexOf('/') + 1)), await readFile(join(root, asset)));
+    done.push({ target, file, bytes: text.length });
+  }
+  if (failures.length > 0) throw new BundleError(failures.join('\n'));
+  return done;
+}
+
+/** The program that kubectl finds, for any POSIX shell: the checkout's own Node when there is one, else the user's. */
+const LAUNCHER = `#!/bin/sh
+self=$0
+while [ -L "$self" ]; do
+  link=$(readlink "$self")
+  case $link in /*) self=$link ;; *) self=$(dirname "$self")/$link ;; esac
+done
+here=$(cd "$(dirname "$self")" && pwd -P)
+node=$here/../node_modules/.bin/node
+if [ ! -x "$node" ]; then
+  node=$(command -v node) || {
+    echo "kubectl-mesh: Node.js was not found. It needs Node.js ${MIN_NODE} or newer on the PATH." >&2
+    exit 1
+  }
+fi
+exec "$node" "$here/kubectl-mesh.mjs" "$@"
+`;
+
+/** Runs on any Node that knows dynamic import, so that an old one gets a sentence and not a syntax error. */
+const GUARD = `#!/usr/bin/env node
+if (Number(process.versions.node.split('.')[0]) < ${MIN_NODE}) {
+  console.error('kubectl-mesh: this is Node.js ' + process.versions.node + ' (' + process.execPath + '), and it needs ${MIN_NODE} or newer. Put a newer node first on the PATH.');
+  process.exit(1);
+}
+import('./mesh.mjs');
+`;
+
+/** kubectl (1.26 and newer) runs this for tab completion after \`kubectl mesh\`; the last line tells it not to offer file names. */
+const COMPLETE = `#!/bin/sh
+"$(dirname "$0")/kubectl-mesh" --get-yargs-completions kubectl-mesh "$@"
+echo :4
+`;
+
+/** Writes dist/kubectl-mesh, kubectl-mesh.mjs and kubectl_complete-mesh, which start dist/mesh.mjs. */
+export async function writeLaunchers(dist: string): Promise<void> {
+  for (const [name, text] of Object.entries({ 'kubectl-mesh': LAUNCHER, 'kubectl-mesh.mjs': GUARD, 'kubectl_complete-mesh': COMPLETE })) {
+    const file = join(dist, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+    await chmod(file, 0o755);
+  }
+}
