@@ -1,0 +1,74 @@
+import dns from 'node:dns';
+import { isIP } from 'node:net';
+import type { ServiceAddr } from '../env.ts';
+import { Balancer, type BalancerConfig } from '../balance/balancer.ts';
+import { dispatch } from '../balance/dispatch.ts';
+import type { EndpointInfo } from '../balance/endpoint.ts';
+import type { Log } from '../log.ts';
+import type { Service } from '../message/contract.ts';
+import { respondError } from '../respond.ts';
+
+/** Addresses of a host name; empty when it does not resolve. */
+export type Resolve = (host: string) => Promise<string[]>;
+
+/** The system's resolver, asked for the name as it is (no search domains). */
+export const systemResolve: Resolve = async (host) => {
+  if (isIP(host) !== 0 || host === 'localhost') return [host === 'localhost' ? '127.0.0.1' : host];
+  const absolute = host.endsWith('.') ? host : `${host}.`;
+  return (await dns.promises.lookup(absolute, { all: true })).map((a) => a.address);
+};
+
+const REFRESH_MS = 30_000;
+const RETRY_MS = 1_000;
+
+/** A control-plane service as a Service: its addresses from DNS, refreshed, balanced and connected to like any other destination. */
+export class ControlChannel {
+  readonly service: Service;
+  readonly authority: string;
+  private readonly balancer: Balancer;
+  private readonly addr: ServiceAddr;
+  private readonly resolve: Resolve;
+  private readonly log: Log;
+  private current = '';
+  private stopped = false;
+
+  constructor(addr: ServiceAddr, config: BalancerConfig, resolve: Resolve, log: Log) {
+    this.addr = addr;
+    this.resolve = resolve;
+    this.log = log;
+    this.authority = `${addr.host.replace(/\.$/, '')}:${addr.port}`;
+    this.balancer = new Balancer(this.authority, config);
+    this.service = dispatch({ balancer: this.balancer, protocol: () => 'http2', fail: respondError, maxTries: 3 });
+    void this.refresh();
+  }
+
+  private async refresh(): Promise<void> {
+    let next = REFRESH_MS;
+    try {
+      const ips = [...await this.resolve(this.addr.host)].sort();
+      if (ips.length > 0 && ips.join() !== this.current) this.replace(ips);
+    } catch (e) {
+      // What was resolved last stays in use.
+      this.log.debug('a control-plane service does not resolve', { host: this.addr.host, error: (e as Error).message });
+      next = RETRY_MS;
+    }
+    if (!this.stopped) this.balancer.clock.after(next, () => void this.refresh());
+  }
+
+  private replace(ips: string[]): void {
+    const gone = this.current === '' ? [] : this.current.split(',').filter((ip) => !ips.includes(ip));
+    this.current = ips.join();
+    this.balancer.remove(gone.map((ip) => ({ ip, port: this.addr.port })));
+    this.balancer.add(ips.map((ip) => this.info(ip)));
+  }
+
+  private info(ip: string): EndpointInfo {
+    const { identity, port } = this.addr;
+    return { addr: { ip, port }, weight: 1, labels: {}, tls: identity === null ? null : { identity, serverName: identity }, h2: true, opaque: false, transportPort: 0 };
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.balancer.clear();
+  }
+}
