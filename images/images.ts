@@ -1,0 +1,95 @@
+import { IMAGES, imageRef, VERSION } from '../api/version.ts';
+import { PROXY_UID } from '../api/names.ts';
+
+export type ImageName = keyof typeof IMAGES;
+
+/** What is in an image and how it starts. Beside this, each holds Node at /usr/bin/node and the bundles below in /app. */
+export interface ImageSpec {
+  name: ImageName;
+  title: string;
+  /** names of Debian packages besides BASE_PACKAGES, dependencies included: nothing else is installed */
+  packages: string[];
+  /** bundles of scripts/bundle.ts: those that must exist, and those that are taken along if they do */
+  targets: string[];
+  optionalTargets: string[];
+  /** koffi and its native library in /app/node_modules */
+  koffi: boolean;
+  /** path -> Linux capabilities that whoever may have them gets by running it */
+  capabilities: Record<string, Capability[]>;
+  uid: number;
+  entrypoint: string[];
+}
+
+/** Numbers in include/uapi/linux/capability.h. */
+export const CAPABILITIES = { net_admin: 12, net_raw: 13 } as const;
+export type Capability = keyof typeof CAPABILITIES;
+
+/** What the node binary is linked with. */
+export const BASE_PACKAGES = ['libc6', 'gcc-12-base', 'libgcc-s1', 'libstdc++6'];
+
+const IPTABLES_PACKAGES = [
+  'iptables', 'libip4tc2', 'libip6tc2', 'libxtables12', 'libmnl0', 'libnetfilter-conntrack3', 'libnfnetlink0', 'libnftnl11', 'netbase',
+];
+
+const NON_ROOT = 65532;
+const NODE = '/usr/bin/node';
+
+export const SPECS: Record<ImageName, ImageSpec> = {
+  control: {
+    name: 'control',
+    title: 'kubectl mesh: the control plane',
+    packages: [],
+    targets: ['control'],
+    optionalTargets: ['webhook'],
+    koffi: false,
+    capabilities: {},
+    uid: NON_ROOT,
+    entrypoint: [NODE, '/app/control.mjs'],
+  },
+  proxy: {
+    name: 'proxy',
+    title: 'kubectl mesh: the sidecar, and the container that redirects a pod to it',
+    packages: IPTABLES_PACKAGES,
+    targets: ['proxy', 'redirect'],
+    optionalTargets: [],
+    koffi: true,
+    // The init container need not run as root: it gets NET_ADMIN and NET_RAW in its bounding set, and these files put them to use.
+    capabilities: {
+      'usr/sbin/xtables-nft-multi': ['net_admin', 'net_raw'],
+      'usr/sbin/xtables-legacy-multi': ['net_admin', 'net_raw'],
+    },
+    uid: PROXY_UID,
+    // A young generation of 1 MB: the proxy's garbage is short-lived and small, and memory is paid for in every pod.
+    entrypoint: [NODE, '--max-semi-space-size=1', '/app/proxy.mjs'],
+  },
+  sample: {
+    name: 'sample',
+    title: 'kubectl mesh: the sample application',
+    packages: [],
+    targets: ['sample'],
+    optionalTargets: [],
+    koffi: false,
+    capabilities: {},
+    uid: NON_ROOT,
+    entrypoint: [NODE, '/app/sample.mjs'],
+  },
+};
+
+/** The image's config as OCI has it (image-spec config.md, `config`). */
+export function runConfig(spec: ImageSpec): Record<string, unknown> {
+  return {
+    User: String(spec.uid),
+    Env: ['PATH=/usr/sbin:/usr/bin', 'NODE_ENV=production'],
+    Entrypoint: spec.entrypoint,
+    WorkingDir: '/',
+    Labels: {
+      'org.opencontainers.image.title': spec.title,
+      'org.opencontainers.image.version': VERSION,
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+    },
+  };
+}
+
+export function ref(name: ImageName): string {
+  return imageRef(name);
+}
