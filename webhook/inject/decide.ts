@@ -1,6 +1,7 @@
-import type { V1Container, V1Namespace, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { injectAnnotation } from '../../api/annotations.ts';
 import { CONTAINERS } from '../../api/names.ts';
+import type { NamespaceLike } from '../metadata.ts';
 
 /** Why a pod is left alone. Stable codes: they are label values of the injector's metrics. */
 export type SkipCode =
@@ -42,7 +43,7 @@ function foreignSidecar(containers: V1Container[]): { container: string; mesh: s
  * Whether a pod is injected: null, or why not. The pod's own annotation or label decides; where it has none, its namespace's.
  * A pod that asks for injection and cannot have it (host network, another mesh) is a skip that was wanted.
  */
-export function decide(pod: V1Pod, namespace: V1Namespace): Skip | null {
+export function decide(pod: V1Pod, namespace: NamespaceLike): Skip | null {
   const own = injectAnnotation(pod.metadata);
   const inherited = injectAnnotation(namespace.metadata);
   const chosen = own ?? inherited;

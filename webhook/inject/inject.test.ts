@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { applyPatch } from 'rfc6902';
+import type { NamespaceLike } from '../metadata.ts';
 import { goldenCases, matchesGolden } from '../testing/golden.ts';
 import { testConfig } from '../testing/config.ts';
 import { inject } from './inject.ts';
@@ -9,7 +10,7 @@ import { inject } from './inject.ts';
 const folder = join(import.meta.dirname, 'testdata');
 
 /** Documents of an input: the pod, its namespace and, where it has one, its owner. */
-type Input = [V1Pod, V1Namespace, { kind: string; name: string }?];
+type Input = [V1Pod, NamespaceLike, { kind: string; name: string }?];
 
 describe('inject', () => {
   for (const { name, documents } of goldenCases(folder)) {

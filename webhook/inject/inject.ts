@@ -1,7 +1,8 @@
-import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { CREATED_BY, PROXY_VERSION } from '../../api/annotations.ts';
 import type { MeshConfig } from '../../api/config.ts';
 import { LABELS } from '../../api/names.ts';
+import type { NamespaceLike } from '../metadata.ts';
 import { type JsonPatchOp, pointer, setEntries } from '../patch.ts';
 import { initContainer, meshVolumes, proxyContainer } from './containers.ts';
 import { type Skip, decide } from './decide.ts';
@@ -10,7 +11,7 @@ import { type ProxySettings, resolveSettings } from './settings.ts';
 export interface InjectInput {
   pod: V1Pod;
   /** the pod's namespace: its annotations are defaults for the pod's */
-  namespace: V1Namespace;
+  namespace: NamespaceLike;
   config: MeshConfig;
   /** the workload that a person would name: the Deployment, not its ReplicaSet. kind as in the API, e.g. Deployment */
   owner?: { kind: string; name: string } | undefined;

@@ -1,9 +1,10 @@
-import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { type ConfigKey, configAnnotation } from '../../api/annotations.ts';
 import type { MeshConfig } from '../../api/config.ts';
 import { GROUP, PROXY_UID } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
 import { imageRef } from '../../api/version.ts';
+import type { NamespaceLike } from '../metadata.ts';
 import { type LogLevel, parseDurationMs, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets } from './values.ts';
 
 /** What the containers of one pod are made with: the mesh's configuration, the namespace's annotations, then the pod's. */
@@ -58,7 +59,7 @@ export function namedPorts(pod: V1Pod): Map<string, number> {
  * Settings of one pod. A value that cannot be understood never stops the pod: the default takes its place and a warning
  * says so, naming the annotation, the object and what would have been accepted.
  */
-export function resolveSettings(pod: V1Pod, namespace: V1Namespace, config: MeshConfig): { settings: ProxySettings; warnings: string[] } {
+export function resolveSettings(pod: V1Pod, namespace: NamespaceLike, config: MeshConfig): { settings: ProxySettings; warnings: string[] } {
   const warnings: string[] = [];
 
   function read<T>(key: ConfigKey, parse: (text: string) => T | null, fallback: T, expected: string): T {

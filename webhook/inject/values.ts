@@ -1,4 +1,5 @@
 import { isIP, isIPv4 } from 'node:net';
+import { parseDuration } from '../../lib/duration.ts';
 
 /**
  * Parsers of annotation values. Each returns the value, or null when the text is not of its shape;
@@ -56,14 +57,10 @@ export function parseSubnets(text: string): string[] | null {
   return out;
 }
 
-const UNITS_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Linkerd's duration form, an integer and ms, s, m, h or d; milliseconds. Zero needs no unit. */
+/** A duration such as 300ms or 2m; whole milliseconds. */
 export function parseDurationMs(text: string): number | null {
-  const t = text.trim();
-  if (t === '0') return 0;
-  const m = /^(\d{1,9})(ms|s|m|h|d)$/.exec(t);
-  return m ? Number(m[1]) * UNITS_MS[m[2]!]! : null;
+  const ms = parseDuration(text.trim());
+  return ms === undefined ? null : Math.round(ms);
 }
 
 /** Shape of a Kubernetes quantity that makes sense for cpu and memory: non-negative, decimal or binary suffix, or an exponent. */

@@ -1,0 +1,68 @@
+import type { AddressInfo } from 'node:net';
+import type { Registry } from '@prometheus-io/client';
+import type { MeshConfig } from '../api/config.ts';
+import { LABELS, PART_OF, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { KubeClient } from '../lib/kube/client.ts';
+import type { Log } from '../lib/log.ts';
+import { keepServing } from '../lib/serving/keeper.ts';
+import { webhookConfiguration } from '../lib/serving/targets.ts';
+import { createAnnotator } from './annotator.ts';
+import { createEventSink } from './events.ts';
+import { createInjector } from './injector.ts';
+import { followNamespaces } from './annotate/follow.ts';
+import { createInjectorMetrics } from './metrics.ts';
+import { createWebhookServer } from './server.ts';
+
+export interface WebhookEnv {
+  listenHost: string;
+  ports: { webhook: number };
+}
+
+/** What the control plane's process gives to its services; see control/deps.ts. */
+export interface WebhookDeps {
+  readonly config: MeshConfig;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly kube: KubeClient;
+  readonly admin: { readonly registry: Registry };
+}
+
+/** Serves the admission webhooks over HTTPS, and keeps their certificate and the labels of namespaces. Resolves when it listens. */
+export async function start(env: WebhookEnv, deps: WebhookDeps): Promise<{ port: number; stop(): Promise<void> }> {
+  const { kube, clock, config } = deps;
+  const log = deps.log.child({ service: 'injector' });
+  const serving = await keepServing({
+    kube, clock, log,
+    secret: { name: SERVING_SECRET, namespace: config.controlNamespace, labels: { [LABELS.partOf]: PART_OF, [LABELS.component]: 'injector' } },
+    names: [SERVICES.webhook, SERVICES.api].map((service) => `${service}.${config.controlNamespace}.svc`),
+    targets: [webhookConfiguration(WEBHOOK_CONFIGURATION)],
+  });
+  const app = createWebhookServer({
+    tls: serving.current(),
+    inject: createInjector({
+      kube,
+      config: () => config,
+      events: createEventSink({ kube, clock, random: Math.random, failed: (err) => log.warn({ err }, 'an event could not be written') }),
+      metrics: createInjectorMetrics(deps.admin.registry),
+    }),
+    annotate: createAnnotator({ kube, failed: (err) => log.warn({ err }, 'the workloads to restart could not be listed') }),
+    failed: (err, request) => log.error({ err, kind: request.kind.kind, namespace: request.namespace, name: request.name }, 'an admission request could not be answered'),
+  });
+  serving.onChange((pair) => {
+    app.server.setSecureContext(pair);
+    log.info('the serving certificate was renewed');
+  });
+  await app.listen({ host: env.listenHost, port: env.ports.webhook });
+  const { port } = app.server.address() as AddressInfo;
+  const namespaces = followNamespaces({ kube, clock, log, skip: new Set(['kube-system', config.controlNamespace]) });
+  log.info({ port }, 'serving admission webhooks');
+  return {
+    port,
+    async stop() {
+      await namespaces.stop();
+      await app.close();
+      await serving.stop();
+    },
+  };
+}
