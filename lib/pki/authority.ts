@@ -1,0 +1,185 @@
+/**
+ * Making certificates: root, issuer, leaves. For the control plane and the CLI only; it loads @peculiar/x509 (16 MB), which the proxy does not.
+ * Profiles follow RFC 5280 and the SPIFFE X.509-SVID specification; stock linkerd2-proxy (webpki) accepts them.
+ */
+import 'reflect-metadata';
+import { createPublicKey, randomBytes, type KeyObject, type webcrypto, type X509Certificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import { generateKeys, keyPem, parseKey } from './keys.ts';
+import { parseCertificates } from './pem.ts';
+import { notAfter, pathToAnchor } from './verify.ts';
+
+/** PEM certificate and PKCS#8 PEM key. */
+export interface PemPair {
+  certificate: string;
+  key: string;
+}
+
+export interface CaOptions {
+  commonName: string;
+  days: number;
+  /** milliseconds since the epoch */
+  now: number;
+}
+
+export interface LeafRequest {
+  publicKey: KeyObject;
+  /** first SAN */
+  dnsNames: readonly string[];
+  /** further SANs */
+  uris?: readonly string[];
+  lifetimeSeconds: number;
+  /** how far clocks may be apart: the leaf starts this long ago and ends this much later */
+  skewSeconds: number;
+  /** milliseconds since the epoch */
+  now: number;
+}
+
+export interface Leaf {
+  der: Buffer;
+  /** milliseconds since the epoch */
+  notAfter: number;
+}
+
+const DAY_MS = 86_400_000;
+/** Certificates are made a little into the past, for nodes whose clocks are behind. */
+const CA_SKEW_MS = 60_000;
+const ALGORITHMS: Record<string, { name: 'ECDSA'; namedCurve: string; hash: string }> = {
+  prime256v1: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  secp384r1: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+};
+
+/** Random, positive, 16 bytes: unique without anyone keeping count (RFC 5280 4.1.2.2 allows 20). */
+function serialNumber(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0]! & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
+
+function algorithmOf(key: KeyObject, what: string): (typeof ALGORITHMS)[string] {
+  const algorithm = ALGORITHMS[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (!algorithm) throw new Error(`${what} is ${key.asymmetricKeyType} ${key.asymmetricKeyDetails?.namedCurve ?? ''}; proxies verify ECDSA on P-256 or P-384`);
+  return algorithm;
+}
+
+async function signingKey(key: KeyObject, what: string): Promise<webcrypto.CryptoKey> {
+  const der = key.export({ type: 'pkcs8', format: 'der' });
+  return crypto.subtle.importKey('pkcs8', der, algorithmOf(key, what), false, ['sign']);
+}
+
+async function caExtensions(publicKey: x509.PublicKey, pathLength: number | undefined): Promise<x509.Extension[]> {
+  return [
+    new x509.BasicConstraintsExtension(true, pathLength, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+  ];
+}
+
+function publicHalf(key: KeyObject): x509.PublicKey {
+  return new x509.PublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' }));
+}
+
+/** A self-signed P-256 CA: the trust anchor of the mesh. */
+export async function createRoot(options: CaOptions): Promise<PemPair> {
+  const { privateKey } = generateKeys();
+  const publicKey = publicHalf(privateKey);
+  const key = await signingKey(privateKey, 'the new key');
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: [{ CN: [options.commonName] }],
+    issuer: [{ CN: [options.commonName] }],
+    notBefore: new Date(options.now - CA_SKEW_MS),
+    notAfter: new Date(options.now + options.days * DAY_MS),
+    signingAlgorithm: algorithmOf(privateKey, 'the new key'),
+    publicKey,
+    signingKey: key,
+    extensions: await caExtensions(publicKey, undefined),
+  });
+  return { certificate: `${certificate.toString('pem')}\n`, key: keyPem(privateKey) };
+}
+
+/** An intermediate CA under `parent` with room for `pathLength` CAs below it: by default it may sign leaves only. It ends with its parent, if that is sooner. */
+export async function createIssuer(parent: PemPair, options: CaOptions & { pathLength?: number }): Promise<PemPair> {
+  const [parentCertificate] = parseCertificates(parent.certificate, 'the parent certificate') as [X509Certificate];
+  const parentKey = parseKey(parent.key, 'the parent key');
+  const { privateKey } = generateKeys();
+  const publicKey = publicHalf(privateKey);
+  const issuer = new x509.X509Certificate(parentCertificate.raw);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: [{ CN: [options.commonName] }],
+    issuer: issuer.subjectName,
+    notBefore: new Date(options.now - CA_SKEW_MS),
+    notAfter: new Date(Math.min(options.now + options.days * DAY_MS, notAfter(parentCertificate))),
+    signingAlgorithm: algorithmOf(parentKey, 'the parent key'),
+    publicKey,
+    signingKey: await signingKey(parentKey, 'the parent key'),
+    extensions: [...await caExtensions(publicKey, options.pathLength ?? 0), await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)],
+  });
+  return { certificate: `${certificate.toString('pem')}\n`, key: keyPem(privateKey) };
+}
+
+/** An issuer that has been checked: it can sign, and what it signs leads to a trust anchor. */
+export class Authority {
+  /** issuer first, then what leads from it to, and without, the anchor; the issuer alone when it is the anchor */
+  readonly intermediates: readonly Buffer[];
+  /** end of the shortest-lived certificate from issuer to anchor, milliseconds since the epoch */
+  readonly notAfter: number;
+  readonly #issuer: x509.X509Certificate;
+  readonly #key: webcrypto.CryptoKey;
+  readonly #algorithm: (typeof ALGORITHMS)[string];
+
+  private constructor(path: readonly X509Certificate[], key: webcrypto.CryptoKey, algorithm: (typeof ALGORITHMS)[string]) {
+    this.intermediates = (path.length === 1 ? path : path.slice(0, -1)).map((c) => Buffer.from(c.raw));
+    this.notAfter = Math.min(...path.map(notAfter));
+    this.#issuer = new x509.X509Certificate(path[0]!.raw);
+    this.#key = key;
+    this.#algorithm = algorithm;
+  }
+
+  /** Throws an Error that says in words why the pair cannot be used. `issuer.certificate` may go on with intermediates. */
+  static async load(issuer: PemPair, anchorsPem: string, now: number): Promise<Authority> {
+    const chain = parseCertificates(issuer.certificate, 'the issuer certificate (tls.crt)');
+    const anchors = parseCertificates(anchorsPem, 'the trust anchor bundle');
+    const key = parseKey(issuer.key, 'the issuer key (tls.key)');
+    const certificate = chain[0]!;
+    if (!certificate.checkPrivateKey(key)) throw new Error('the issuer key (tls.key) does not belong to the issuer certificate (tls.crt)');
+    if (!certificate.ca) throw new Error('the issuer certificate is not a CA (basicConstraints)');
+    if (now > notAfter(certificate)) throw new Error(`the issuer certificate expired at ${certificate.validToDate.toISOString()}`);
+    const path = pathToAnchor(chain, anchors, now);
+    if (!path) throw new Error('no valid path leads from the issuer certificate to a trust anchor; replace both, or add its root to the trust anchors');
+    // node:crypto does not show path lengths
+    const depth = path.findIndex((c, below) => (new x509.X509Certificate(c.raw).getExtension(x509.BasicConstraintsExtension)?.pathLength ?? Infinity) < below);
+    if (depth !== -1) throw new Error(`certificate ${depth + 1} of the issuer's chain allows fewer CAs below it (path length) than there are`);
+    return new Authority(path, await signingKey(key, 'the issuer key'), algorithmOf(key, 'the issuer key'));
+  }
+
+  /** A leaf for mutual TLS. It never outlives the chain above it. */
+  async issue(request: LeafRequest): Promise<Leaf> {
+    const wanted = request.now + (request.lifetimeSeconds + request.skewSeconds) * 1000;
+    // X.509 times have whole seconds; the value returned has to be the one in the certificate
+    const end = Math.floor(Math.min(wanted, this.notAfter) / 1000) * 1000;
+    const names: x509.JsonGeneralNames = [
+      ...request.dnsNames.map((value) => ({ type: 'dns' as const, value })),
+      ...(request.uris ?? []).map((value) => ({ type: 'url' as const, value })),
+    ];
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject: [],
+      issuer: this.#issuer.subjectName,
+      notBefore: new Date(request.now - request.skewSeconds * 1000),
+      notAfter: new Date(end),
+      signingAlgorithm: this.#algorithm,
+      publicKey: new x509.PublicKey(request.publicKey.export({ type: 'spki', format: 'der' })),
+      signingKey: this.#key,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
+        new x509.SubjectAlternativeNameExtension(names, true),
+        await x509.AuthorityKeyIdentifierExtension.create(this.#issuer.publicKey),
+      ],
+    });
+    return { der: Buffer.from(certificate.rawData), notAfter: end };
+  }
+}
