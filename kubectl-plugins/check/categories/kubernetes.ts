@@ -1,0 +1,38 @@
+import { kubernetesVersion, MINIMUM } from '../../shared/kubernetes-version.ts';
+import { CheckFailure, type Category } from '../types.ts';
+
+export const kubernetesApi: Category = {
+  name: 'kubernetes-api',
+  checks: [
+    {
+      description: 'can read the kubeconfig',
+      hint: 'k8s-api',
+      fatal: true,
+      test: async (c) => {
+        await c.connect();
+      },
+    },
+    {
+      description: 'can query the Kubernetes API',
+      hint: 'k8s-api',
+      fatal: true,
+      test: async (c) => {
+        await c.kube().json({ path: '/api/v1/namespaces', query: { limit: 1 }, signal: c.io.signal, what: 'list namespaces' });
+      },
+    },
+  ],
+};
+
+export const kubernetesVersionCategory: Category = {
+  name: 'kubernetes-version',
+  checks: [
+    {
+      description: `is running Kubernetes ${MINIMUM} or newer`,
+      hint: 'k8s-version',
+      test: async (c) => {
+        const version = await kubernetesVersion(c.kube(), c.io.signal);
+        if (!version.supported) throw new CheckFailure(`the cluster runs ${version.text}, which has no native sidecar containers by default`);
+      },
+    },
+  ],
+};

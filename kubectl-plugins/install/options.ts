@@ -1,0 +1,142 @@
+import type { MeshConfig } from '../../api/config.ts';
+import { DEFAULT_CONTROL_NAMESPACE } from '../../api/names.ts';
+import { DEFAULT_OPAQUE_PORTS } from '../../api/ports.ts';
+import { VERSION } from '../../api/version.ts';
+import { parseCidr } from '../../lib/cidr.ts';
+import type { Args } from '../shared/command.ts';
+import type { Target } from '../shared/connect.ts';
+import { UsageError } from '../shared/errors.ts';
+import { durationMs, flag, list, targetOf, text } from '../shared/flags.ts';
+
+export interface IssuerFiles {
+  certificate: string;
+  key: string;
+  anchors: string;
+}
+
+export interface InstallOptions {
+  target: Target;
+  config: MeshConfig;
+  issuerFiles: IssuerFiles | undefined;
+  /** print instead of applying */
+  output: 'yaml' | 'json' | undefined;
+  /** with output: do not look in the cluster for an issuer to keep */
+  ignoreCluster: boolean;
+  force: boolean;
+  wait: boolean;
+  timeoutMs: number;
+  keepOnFailure: boolean;
+}
+
+/** Allowance for clocks that differ: a leaf is valid from this much before it is issued. */
+const CLOCK_SKEW_SECONDS = 20;
+
+export function validate(args: Args): InstallOptions {
+  const output = text(args, 'output') as InstallOptions['output'];
+  const ignoreCluster = flag(args, 'ignore-cluster');
+  if (ignoreCluster && !output) throw new UsageError('--ignore-cluster only makes sense when the manifests are printed: add -o yaml, or leave it out.');
+  return {
+    target: targetOf(args),
+    config: meshConfig(args),
+    issuerFiles: issuerFiles(args),
+    output,
+    ignoreCluster,
+    force: flag(args, 'force'),
+    wait: args['wait'] !== false,
+    timeoutMs: durationMs(args, 'timeout', 1000),
+    keepOnFailure: flag(args, 'keep-on-failure'),
+  };
+}
+
+function meshConfig(args: Args): MeshConfig {
+  return {
+    version: VERSION,
+    controlNamespace: DEFAULT_CONTROL_NAMESPACE,
+    trustDomain: dnsName(args, 'trust-domain'),
+    clusterDomain: dnsName(args, 'cluster-domain'),
+    registry: registry(args),
+    imagePullPolicy: args['image-pull-policy'] as MeshConfig['imagePullPolicy'],
+    clusterNetworks: (list(args, 'cluster-networks') ?? []).map(cidr),
+    identity: { issuanceLifetimeSeconds: wholeSeconds(args, 'issuance-lifetime', 60_000), clockSkewSeconds: CLOCK_SKEW_SECONDS },
+    proxy: {
+      logLevel: args['proxy-log-level'] as MeshConfig['proxy']['logLevel'],
+      opaquePorts: (list(args, 'opaque-ports') ?? DEFAULT_OPAQUE_PORTS.map(String)).map((p) => port('opaque-ports', p)),
+      skipInboundPorts: (list(args, 'skip-inbound-ports') ?? []).map((p) => portRange('skip-inbound-ports', p)),
+      skipOutboundPorts: (list(args, 'skip-outbound-ports') ?? []).map((p) => portRange('skip-outbound-ports', p)),
+      defaultInboundPolicy: args['default-inbound-policy'] as string,
+      ...resources(args),
+      shutdownGraceSeconds: wholeSeconds(args, 'shutdown-grace-period', 0),
+    },
+  };
+}
+
+function resources(args: Args): Partial<MeshConfig['proxy']> {
+  const given = {
+    cpuRequest: quantity(args, 'proxy-cpu-request', 'cpu'),
+    cpuLimit: quantity(args, 'proxy-cpu-limit', 'cpu'),
+    memoryRequest: quantity(args, 'proxy-memory-request', 'memory'),
+    memoryLimit: quantity(args, 'proxy-memory-limit', 'memory'),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function issuerFiles(args: Args): IssuerFiles | undefined {
+  const certificate = text(args, 'identity-issuer-certificate-file');
+  const key = text(args, 'identity-issuer-key-file');
+  const anchors = text(args, 'identity-trust-anchors-file');
+  if (!certificate && !key && !anchors) return undefined;
+  if (certificate && key && anchors) return { certificate, key, anchors };
+  throw new UsageError(
+    'Your own certificates come as three files: give --identity-issuer-certificate-file, --identity-issuer-key-file and --identity-trust-anchors-file '
+    + 'together, or none of them to have a new authority made.');
+}
+
+function wholeSeconds(args: Args, name: string, minMs: number): number {
+  const seconds = durationMs(args, name, minMs) / 1000;
+  if (Number.isInteger(seconds)) return seconds;
+  throw new UsageError(`--${name} takes whole seconds, not ${text(args, name)}.`);
+}
+
+/** An RFC 1123 subdomain. */
+function dnsName(args: Args, name: string): string {
+  const value = text(args, name) ?? '';
+  const label = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+  if (value.length <= 253 && new RegExp(`^${label}(\\.${label})*$`).test(value)) return value;
+  throw new UsageError(`--${name} takes a DNS name in lower case such as cluster.local, not ${JSON.stringify(value)}.`);
+}
+
+function registry(args: Args): string {
+  const value = (text(args, 'registry') ?? '').replace(/\/+$/, '');
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(\/[a-z0-9._-]+)*$/.test(value)) return value;
+  throw new UsageError(`--registry takes what stands before the image's name, such as registry.example.com/mesh, not ${JSON.stringify(value)}.`);
+}
+
+/** A Kubernetes quantity: CPU as cores or millicores, memory as bytes with a suffix. */
+function quantity(args: Args, name: string, of: 'cpu' | 'memory'): string | undefined {
+  const value = text(args, name);
+  if (value === undefined) return undefined;
+  const pattern = of === 'cpu' ? /^(\d+(\.\d+)?|\d+m)$/ : /^\d+(\.\d+)?([kMGTPE]i?|Ki)?$/;
+  if (pattern.test(value)) return value;
+  throw new UsageError(`--${name} takes a quantity such as ${of === 'cpu' ? '100m or 0.5' : '64Mi'}, not ${JSON.stringify(value)}.`);
+}
+
+function port(name: string, value: string): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number >= 1 && number <= 65535) return number;
+  throw new UsageError(`--${name} takes ports from 1 to 65535 separated by commas; ${JSON.stringify(value)} is none.`);
+}
+
+/** `80` or `8000-8010`. */
+function portRange(name: string, value: string): string {
+  const [from, to, ...more] = value.split('-');
+  const first = port(name, from ?? '');
+  if (more.length > 0 || (to !== undefined && port(name, to) < first)) {
+    throw new UsageError(`--${name} takes ports and ranges such as 25,8000-8010; ${JSON.stringify(value)} is neither.`);
+  }
+  return value;
+}
+
+function cidr(value: string): string {
+  if (value.includes('/') && parseCidr(value)) return value;
+  throw new UsageError(`--cluster-networks takes networks such as 10.0.0.0/8,fd00::/8; ${JSON.stringify(value)} is none.`);
+}
