@@ -1,0 +1,24 @@
+import type { ProxyError } from '../errors.ts';
+import type { ResponseHead } from '../message/contract.ts';
+import type { Http1Limits } from './limits.ts';
+import type { Sweeper } from './sweeper.ts';
+
+export interface ServerOptions {
+  scheme: 'http' | 'https';
+  limits: Http1Limits;
+  /** time for a whole request head, from its first byte (for the first request: from the start of the connection), ms */
+  headTimeoutMs: number;
+  /** time that a connection may be idle between requests, ms */
+  idleTimeoutMs: number;
+  sweeper: Sweeper;
+  /** counts something rejected, by its stable reason */
+  count: (reason: string) => void;
+  /** renders the answer to a request that could not be parsed */
+  refuse: (error: ProxyError) => { head: ResponseHead; body: Buffer };
+}
+
+export interface ClientOptions {
+  limits: Http1Limits;
+  /** counts something rejected, by its stable reason */
+  count: (reason: string) => void;
+}
