@@ -69,7 +69,8 @@ async function koffiFiles(options: BuildOptions): Promise<Entry[]> {
   const native = `@koromix/koffi-linux-${options.arch}`;
   const modules = join(options.root, 'node_modules');
   if (!existsSync(join(modules, native))) throw new ImageError(`node_modules has no ${native}. Install it with: npm install --no-save --force ${native}`);
-  const javascript = (await readdir(join(modules, 'koffi', 'src', 'koffi'))).filter((name) => /\.c?js$/.test(name)).map((name) => `koffi/src/koffi/${name}`);
+  // Its C++ sources lie among its JavaScript.
+  const javascript = (await readdir(join(modules, 'koffi', 'src'), { recursive: true })).filter((name) => /\.c?js$/.test(name)).sort().map((name) => `koffi/src/${name}`);
   const paths = [
     'koffi/package.json', 'koffi/index.js', 'koffi/index.cjs', 'koffi/LICENSE.txt', ...javascript,
     `${native}/package.json`, `${native}/index.js`, `${native}/linux_${options.arch}/koffi.node`,

@@ -17,6 +17,7 @@ export interface ImageSpec {
   /** path -> Linux capabilities that whoever may have them gets by running it */
   capabilities: Record<string, Capability[]>;
   uid: number;
+  env: string[];
   entrypoint: string[];
 }
 
@@ -44,6 +45,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
+    env: [],
     entrypoint: [NODE, '/app/control.mjs'],
   },
   proxy: {
@@ -59,6 +61,8 @@ export const SPECS: Record<ImageName, ImageSpec> = {
       'usr/sbin/xtables-legacy-multi': ['net_admin', 'net_raw'],
     },
     uid: PROXY_UID,
+    // The lock of iptables-legacy; its own place, /run, is read-only.
+    env: ['XTABLES_LOCKFILE=/dev/shm/xtables.lock'],
     // A young generation of 1 MB: the proxy's garbage is short-lived and small, and memory is paid for in every pod.
     entrypoint: [NODE, '--max-semi-space-size=1', '/app/proxy.mjs'],
   },
@@ -71,6 +75,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
+    env: [],
     entrypoint: [NODE, '/app/sample.mjs'],
   },
 };
@@ -79,7 +84,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
 export function runConfig(spec: ImageSpec): Record<string, unknown> {
   return {
     User: String(spec.uid),
-    Env: ['PATH=/usr/sbin:/usr/bin', 'NODE_ENV=production'],
+    Env: ['PATH=/usr/sbin:/usr/bin', 'NODE_ENV=production', ...spec.env],
     Entrypoint: spec.entrypoint,
     WorkingDir: '/',
     Labels: {
