@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { VERSION } from '../api/version.ts';
 import { availableTargets, bundle, TARGETS, type Target } from '../scripts/bundle.ts';
 import { imageId, writeArchive, type Image } from './archive.ts';
@@ -86,7 +86,7 @@ async function appFiles(spec: ImageSpec, options: BuildOptions): Promise<Entry[]
   const targets: Target[] = [...named(spec.targets), ...named(spec.optionalTargets).filter((t) => available.includes(t))];
   const dist = join(options.root, 'dist');
   await bundle(options.root, dist, targets);
-  const files = targets.flatMap((t) => [t.out, ...(t.assets ?? []).map((asset) => asset.slice(asset.lastIndexOf('/') + 1))]);
+  const files = targets.flatMap((t) => [t.out, ...(t.assets ?? []).map((asset) => basename(asset))]);
   const entries = await Promise.all(files.map((file) => fileEntry(`app/${file}`, join(dist, file))));
   return spec.koffi ? [...entries, ...(await koffiFiles(options))] : entries;
 }

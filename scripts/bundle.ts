@@ -1,5 +1,5 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { build, type BuildFailure } from 'esbuild';
 
 /** One program made of one entry module and all it imports. Paths are relative to the root of the checkout. */
@@ -37,6 +37,13 @@ export interface Bundled {
 
 export class BundleError extends Error {}
 
+/** A reader, or another build at the same time, never sees half a file. */
+async function writeWhole(file: string, data: Uint8Array | string, mode = 0o644): Promise<void> {
+  const part = `${file}.${process.pid}.part`;
+  await writeFile(part, data, { mode });
+  await rename(part, file);
+}
+
 /** The targets whose entry exists in this checkout. */
 export async function availableTargets(root: string, targets: Target[] = TARGETS): Promise<Target[]> {
   const found = await Promise.all(targets.map((t) => stat(join(root, t.entry)).then(() => true, () => false)));
@@ -73,8 +80,8 @@ export async function bundle(root: string, dist: string, targets: Target[]): Pro
     if (!result) continue;
     const file = join(dist, target.out);
     const text = result.outputFiles[0]!.contents;
-    await writeFile(file, text);
-    for (const asset of target.assets ?? []) await writeFile(join(dist, asset.slice(asset.lastIndexOf('/') + 1)), await readFile(join(root, asset)));
+    await writeWhole(file, text);
+    for (const asset of target.assets ?? []) await writeWhole(join(dist, basename(asset)), await readFile(join(root, asset)));
     done.push({ target, file, bytes: text.length });
   }
   if (failures.length > 0) throw new BundleError(failures.join('\n'));
@@ -116,10 +123,9 @@ echo :4
 
 /** Writes dist/kubectl-mesh, kubectl-mesh.mjs and kubectl_complete-mesh, which start dist/mesh.mjs. */
 export async function writeLaunchers(dist: string): Promise<void> {
+  await mkdir(dist, { recursive: true });
   for (const [name, text] of Object.entries({ 'kubectl-mesh': LAUNCHER, 'kubectl-mesh.mjs': GUARD, 'kubectl_complete-mesh': COMPLETE })) {
     const file = join(dist, name);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
-    await chmod(file, 0o755);
+    await writeWhole(file, text, 0o755);
   }
 }
