@@ -23,13 +23,11 @@ async function main(names: string[]): Promise<void> {
   }
   const targets = (await availableTargets(root)).filter((t) => names.length === 0 || names.includes(t.name));
   const dist = join(root, 'dist');
+  if (targets.some((t) => t.name === 'mesh')) await writeLaunchers(dist);
   for (const { file, bytes } of await bundle(root, dist, targets)) {
     console.log(`${relative(root, file).padEnd(24)} ${String(Math.round(bytes / 1024)).padStart(6)} KiB`);
   }
-  if (targets.some((t) => t.name === 'mesh')) {
-    await writeLaunchers(dist);
-    console.log('dist/kubectl-mesh        put dist/ on the PATH, then run: kubectl mesh');
-  }
+  if (targets.some((t) => t.name === 'mesh')) console.log('put dist/ on the PATH, then run: kubectl mesh');
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
