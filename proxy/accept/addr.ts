@@ -27,3 +27,9 @@ export function splitHostPort(s: string): { host: string; port: number } {
   if (m === null || port < 1 || port > 65535) throw new RangeError(`"${s}" is not host:port`);
   return { host: (m[1] ?? m[2])!, port };
 }
+
+/** Splits the text form of a SocketAddr; throws a RangeError otherwise. */
+export function splitAddr(s: string): SocketAddr {
+  const { host, port } = splitHostPort(s);
+  return { ip: host, port };
+}

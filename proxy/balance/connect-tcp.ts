@@ -30,7 +30,7 @@ export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: numbe
         open = false;
       });
     }, (error) => {
-      endpoint.failed(balancer.clock);
+      endpoint.failed();
       tried.push(endpoint);
       if (tried.length >= maxTries) failed(error);
       else next();

@@ -14,6 +14,8 @@ export interface DispatchConfig {
   /** endpoints tried for one exchange, when those before could not be connected to or refused it unprocessed */
   maxTries: number;
   onRetry?: () => void;
+  /** may put itself between the endpoint's answer and the client (tap) */
+  observe?: (head: RequestHead, endpoint: Endpoint, answer: ResponseStream) => ResponseStream;
 }
 
 /** The service at the bottom of a stack: picks an endpoint for each exchange, waits for a connection, and moves on while nothing has been processed. */
@@ -86,7 +88,7 @@ class Dispatched implements RequestStream {
 
   private connectFailed(endpoint: Endpoint, error: ProxyError): void {
     if (this.done) return;
-    endpoint.failed(this.config.balancer.clock);
+    endpoint.failed();
     this.again(endpoint, error);
   }
 
@@ -103,7 +105,8 @@ class Dispatched implements RequestStream {
     endpoint.connected();
     const attempt = new Attempt(this, endpoint, this.config.balancer.clock.now());
     this.current = attempt;
-    const up = endpoint.call(conn, this.head, this.replay.bodiless, attempt);
+    const { observe } = this.config;
+    const up = endpoint.call(conn, this.head, this.replay.bodiless, observe === undefined ? attempt : observe(this.head, endpoint, attempt));
     if (this.current !== attempt || this.done) return;
     this.up = up;
     this.replay.send(up);

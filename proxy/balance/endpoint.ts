@@ -1,9 +1,7 @@
-import type { Clock } from '../../lib/clock.ts';
 import type { SocketAddr } from '../accept/addr.ts';
 import type { ClientConnection, RequestHead, RequestStream, ResponseStream, Service, Layer } from '../message/contract.ts';
 import { PeakEwma } from './peak-ewma.ts';
-import type { ConnectionPool, PoolConfig } from './pool.ts';
-import { ConnectionPool as Pool } from './pool.ts';
+import { ConnectionPool, type PoolConfig } from './pool.ts';
 
 /** What discovery says of one address. */
 export interface EndpointInfo {
@@ -27,6 +25,7 @@ export class Endpoint {
   readonly pool: ConnectionPool;
   /** exchanges (or TCP connections) in progress */
   pending = 0;
+  private readonly config: PoolConfig;
   private readonly ewma: PeakEwma;
   private readonly service: Service;
   private conn: ClientConnection | null = null;
@@ -35,8 +34,9 @@ export class Endpoint {
 
   constructor(info: EndpointInfo, config: PoolConfig, layers: (e: Endpoint) => Layer) {
     this.info = info;
+    this.config = config;
     this.ewma = new PeakEwma(config.clock.now());
-    this.pool = new Pool(info, config);
+    this.pool = new ConnectionPool(info, config);
     // The connection changes from call to call and the layers do not: it is set right before the call, which runs to the end at once.
     this.service = layers(this)((head, ended, client) => this.conn!.call(head, ended, client));
   }
@@ -64,9 +64,10 @@ export class Endpoint {
     return this.downUntil;
   }
 
-  /** It could not be connected to: left alone for 100 ms, doubling to 10 s. */
-  failed(clock: Clock): void {
-    this.downUntil = clock.now() + Math.min(10_000, 100 * 2 ** this.failures);
+  /** It could not be connected to: left alone for a while, the longer the more often that happens. */
+  failed(): void {
+    const { clock, retryDelayMs } = this.config;
+    this.downUntil = clock.now() + Math.min(10_000, retryDelayMs * 2 ** this.failures);
     if (this.failures < 10) this.failures++;
   }
 

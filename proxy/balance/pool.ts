@@ -19,6 +19,8 @@ export interface PoolConfig {
   idleMs: number;
   /** connections to one endpoint at a time, of one protocol; requests beyond wait */
   maxConnections: number;
+  /** an endpoint that could not be connected to is left alone for this long, doubling to 10 s; 0: never */
+  retryDelayMs: number;
 }
 
 export interface Waiter { ready: (conn: ClientConnection) => void; failed: (error: ProxyError) => void }

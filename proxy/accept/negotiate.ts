@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../../lib/clock.ts';
+import { Peek } from './peek.ts';
+
+/** A connection to the server that was opened while the client had not said anything. */
+export interface Early { socket: Socket; release: () => void }
+
+export interface NegotiateOptions {
+  clock: Clock;
+  /** bytes of the client that were read already */
+  first: Buffer | null;
+  /** silence of the client after which the server is dialled as well, to see whether it speaks first; milliseconds */
+  quietMs: number;
+  partialMs: number;
+  /** opens a connection for opaque bytes; returns the way to give up */
+  dial: (done: (early: Early) => void, failed: () => void) => () => void;
+  onHttp: (version: 1 | 2, bytes: Buffer) => void;
+  /** TLS that was not looked into; sni '' when it has none. Return false to treat it as opaque bytes */
+  onTls: (sni: string, bytes: Buffer) => boolean;
+  /** `early`: use this connection; null: open one */
+  onOpaque: (bytes: Buffer, early: Early | null, serverFirst: boolean) => void;
+  onEof: () => void;
+}
+
+/**
+ * Finds out what a connection carries. A silent client means that the server may be the one to speak first (SMTP, MySQL, SSH): the server is then
+ * dialled in parallel, and whoever speaks first decides. Nobody waits for a detection timeout.
+ */
+export function negotiate(socket: Socket, o: NegotiateOptions): void {
+  let early: Early | null = null;
+  let cancelDial: (() => void) | null = null;
+  let decided = false;
+
+  const serverSpoke = (): void => {
+    if (decided || early === null) return;
+    decided = true;
+    early.socket.off('readable', serverSpoke);
+    o.onOpaque(peek.take(), early, true);
+  };
+  const dropEarly = (): void => {
+    cancelDial?.();
+    if (early === null) return;
+    early.socket.off('readable', serverSpoke);
+    early.socket.on('error', ignore);
+    early.socket.destroy();
+    early.release();
+    early = null;
+  };
+  const peek = new Peek(socket, {
+    clock: o.clock,
+    quietMs: o.quietMs,
+    partialMs: o.partialMs,
+    first: o.first,
+    onQuiet: () => {
+      cancelDial = o.dial((e) => {
+        cancelDial = null;
+        early = e;
+        e.socket.on('readable', serverSpoke);
+        // A server that closes without a word has decided too.
+        e.socket.once('end', serverSpoke);
+      }, () => { cancelDial = null; });
+    },
+    onResult: (kind, bytes, sni) => {
+      if (decided) return;
+      decided = true;
+      if (kind === 'eof') {
+        dropEarly();
+        o.onEof();
+      } else if (kind === 'http1' || kind === 'http2') {
+        dropEarly();
+        o.onHttp(kind === 'http1' ? 1 : 2, bytes);
+      } else if (kind === 'tls' && o.onTls(sni, bytes)) {
+        dropEarly();
+      } else {
+        cancelDial?.();
+        early?.socket.off('readable', serverSpoke);
+        o.onOpaque(bytes, early, false);
+      }
+    },
+  });
+}
+
+// The connection was only a question; how it ends does not matter.
+function ignore(): void {}

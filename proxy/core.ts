@@ -1,0 +1,122 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../lib/clock.ts';
+import type { SocketAddr } from './accept/addr.ts';
+import { ERRORS, type ProxyError } from './errors.ts';
+import type { EndpointInfo } from './balance/endpoint.ts';
+import { DEFAULT_LIMITS, Http1Client, serveHttp1, Sweeper, type ServerOptions } from './http1/index.ts';
+import { Http2Client, serveHttp2 } from './http2/index.ts';
+import { Wire } from './io/wire.ts';
+import type { Log } from './log.ts';
+import type { Credentials } from './mesh-tls/credentials.ts';
+import type { ClientConnection, ServerConnection, Service } from './message/contract.ts';
+import { refuse } from './respond.ts';
+import type { TapHub } from './tap/hub.ts';
+import type { Forward } from './tcp/forward.ts';
+import { dstLabels } from './telemetry/labels.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { Labels } from './telemetry/registry.ts';
+import type { TransportMetrics } from './telemetry/transport.ts';
+
+export interface CoreDeps {
+  clock: Clock;
+  random: () => number;
+  log: Log;
+  metrics: Metrics;
+  transport: TransportMetrics;
+  tap: TapHub;
+  credentials: Credentials;
+  /** ports that the proxy itself listens on */
+  ownPorts: ReadonlySet<number>;
+  ownIps: ReadonlySet<string>;
+}
+
+/** A client may take this long over one request head, and may hold an unused connection for this long. Milliseconds. */
+const HEAD_TIMEOUT_MS = 30_000;
+const IDLE_TIMEOUT_MS = 10 * 60_000;
+
+/** What inbound and outbound share: the parts of one proxy, and the connections that are being served. */
+export class Core {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly transport: TransportMetrics;
+  readonly tap: TapHub;
+  readonly credentials: Credentials;
+  /** opaque connections in progress */
+  readonly forwards = new Set<Forward>();
+  /** HTTP connections from clients */
+  readonly served = new Set<ServerConnection>();
+  private readonly ownPorts: ReadonlySet<number>;
+  private readonly ownIps: ReadonlySet<string>;
+  private draining = false;
+  private readonly http1: ServerOptions;
+  private readonly http2: Http2Options;
+
+  constructor(d: CoreDeps) {
+    this.clock = d.clock;
+    this.random = d.random;
+    this.log = d.log;
+    this.metrics = d.metrics;
+    this.transport = d.transport;
+    this.tap = d.tap;
+    this.credentials = d.credentials;
+    this.ownPorts = d.ownPorts;
+    this.ownIps = d.ownIps;
+    this.http1 = {
+      scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: HEAD_TIMEOUT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS,
+      sweeper: new Sweeper(d.clock), count: this.reject, refuse,
+    };
+  }
+
+  /** A destination that is one of our own listeners would come straight back. */
+  isOwnListener(dst: SocketAddr): boolean {
+    return this.ownPorts.has(dst.port) && (this.ownIps.has(dst.ip) || dst.ip.startsWith('127.'));
+  }
+
+  detected(direction: 'inbound' | 'outbound', result: string): void {
+    this.metrics.detect.with({ direction, result }).value++;
+  }
+
+  failed(direction: 'inbound' | 'outbound', error: ProxyError): void {
+    this.log.debug('a request failed in the proxy', { direction, code: error.code, error: error.message });
+    this.metrics.httpErrors[direction].with({ error: ERRORS[error.code].label }).value++;
+  }
+
+  readonly reject = (reason: string): void => {
+    this.metrics.rejected.with({ reason }).value++;
+  };
+
+  /** Serves HTTP on a connection whose version is known; `first` are its bytes so far. `drained`: it takes part in the graceful end. */
+  serve(socket: Socket, version: 1 | 2, service: Service, first: Buffer, drained = true): ServerConnection {
+    const wire = new Wire(socket);
+    const conn = version === 1 ? serveHttp1(wire, service, this.http1, first) : serveHttp2(wire, service, this.http2, first);
+    if (!drained) return conn;
+    this.served.add(conn);
+    conn.onClose = () => this.served.delete(conn);
+    if (this.draining) conn.drain();
+    return conn;
+  }
+
+  http1Client(socket: Socket): ClientConnection {
+    return new Http1Client(new Wire(socket), { limits: DEFAULT_LIMITS, count: this.reject });
+  }
+
+  http2Client(socket: Socket): ClientConnection {
+    return new Http2Client(new Wire(socket), this.http2);
+  }
+
+  dstLabels(info: EndpointInfo): Labels {
+    return dstLabels(info);
+  }
+
+  /** Lets every connection finish what it does; resolves when all are gone or the grace period is over (then they are cut). */
+  async drain(graceMs: number): Promise<void> {
+    this.draining = true;
+    for (const c of this.served) c.drain();
+    const until = this.clock.now() + graceMs;
+    while ((this.served.size > 0 || this.forwards.size > 0) && this.clock.now() < until) await new Promise<void>((r) => { setTimeout(r, 50); });
+    for (const c of this.served) c.destroy();
+    for (const f of this.forwards) f.destroy();
+  }
+}

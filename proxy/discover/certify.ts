@@ -1,0 +1,90 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { createCsr } from '../../lib/pki/csr.ts';
+import type { ProxyEnv } from '../env.ts';
+import type { Log } from '../log.ts';
+import type { Credentials } from '../mesh-tls/credentials.ts';
+import { Backoff } from './backoff.ts';
+import { unary } from './grpc.ts';
+import { CERTIFY } from './methods.ts';
+import type { Channel } from './watch.ts';
+
+/** Share of a leaf's lifetime after which it is renewed, as Linkerd. */
+const RENEW_AT = 0.7;
+const MIN_RENEW_MS = 2_000;
+const MAX_RENEW_MS = 24 * 3600_000;
+
+export interface CertifyStats { refreshes: number; refreshedAt: number; notAfter: number }
+
+/**
+ * Gets the first leaf and then new ones, for ever. A failure is retried with backoff and never costs the leaf in use: the proxy
+ * goes on serving with it.
+ */
+export class Certifier {
+  readonly stats: CertifyStats = { refreshes: 0, refreshedAt: 0, notAfter: 0 };
+  private readonly channel: Channel;
+  private readonly env: ProxyEnv['identity'];
+  private readonly credentials: Credentials;
+  private readonly readToken: () => Promise<Uint8Array>;
+  private readonly log: Log;
+  private readonly backoff: Backoff;
+  private stopped = false;
+
+  constructor(channel: Channel, env: ProxyEnv['identity'], credentials: Credentials, readToken: () => Promise<Uint8Array>, log: Log) {
+    this.channel = channel;
+    this.env = env;
+    this.credentials = credentials;
+    this.readToken = readToken;
+    this.log = log;
+    this.backoff = new Backoff(channel.clock, channel.random, 200, 30_000);
+  }
+
+  start(): void {
+    void this.run();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.backoff.stop();
+  }
+
+  private async run(): Promise<void> {
+    if (this.stopped) return;
+    try {
+      const lifetime = await this.renew();
+      this.backoff.reset();
+      const wait = Math.min(MAX_RENEW_MS, Math.max(MIN_RENEW_MS, lifetime * RENEW_AT));
+      // Pods of one rollout would otherwise all come back at the same moment.
+      this.channel.clock.after(wait * (0.95 + 0.1 * this.channel.random()), () => void this.run());
+    } catch (e) {
+      this.log.warn('no certificate from mesh-identity; trying again', { error: (e as Error).message });
+      this.backoff.schedule(() => void this.run());
+    }
+  }
+
+  /** One exchange; resolves with the leaf's remaining lifetime in milliseconds. */
+  private async renew(): Promise<number> {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const { clock, service, authority } = this.channel;
+    const answer = await unary(service, authority, CERTIFY, {
+      identity: this.env.name,
+      token: await this.readToken(),
+      certificateSigningRequest: createCsr(privateKey, this.env.name, this.env.spiffe === '' ? undefined : this.env.spiffe),
+    });
+    const notAfter = Number(answer.validUntil?.seconds ?? 0n) * 1000;
+    this.credentials.setLeaf({
+      key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+      chain: [answer.leafCertificate, ...answer.intermediateCertificates].map(pem).join(''),
+      notAfter,
+    });
+    this.stats.refreshes++;
+    this.stats.refreshedAt = clock.wall();
+    this.stats.notAfter = notAfter;
+    this.log.info('certified', { identity: this.env.name, until: new Date(notAfter).toISOString() });
+    return notAfter - clock.wall();
+  }
+}
+
+export function pem(der: Uint8Array): string {
+  const text = Buffer.from(der).toString('base64').replace(/(.{64})/g, '$1\n').trimEnd();
+  return `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,160 @@
+import { addrText, type OrigDst } from '../accept/addr.ts';
+import type { Balancer } from '../balance/balancer.ts';
+import type { Cidr } from '../../lib/cidr.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { STATUS } from '../../lib/grpc/status.ts';
+import type { Log } from '../log.ts';
+import type { Balancers } from './balancers.ts';
+import { endpointOf, ipMessage } from './convert.ts';
+import { DESTINATION_PROFILE, OUTBOUND_WATCH } from './methods.ts';
+import { compileOutbound, forwardAll, type BackendRef, type CompiledOutbound } from './outbound-policy.ts';
+import { Watch, type Channel } from './watch.ts';
+import type { EndpointInfo } from '../balance/endpoint.ts';
+
+export interface Route { balancer: Balancer; weight: number; ref: BackendRef }
+export interface Routes { protocol: CompiledOutbound['protocol']; http1: Route[]; http2: Route[]; opaque: Route[] }
+
+export interface TargetsConfig {
+  clock: Clock;
+  log: Log;
+  destination: Channel;
+  policy: Channel;
+  balancers: Balancers;
+  clusterNetworks: readonly Cidr[];
+  workload: string;
+  context: string;
+  /** how long a first connection waits for the control plane; milliseconds */
+  timeoutMs: number;
+  /** an unused destination is forgotten after this long; milliseconds */
+  idleMs: number;
+}
+
+/** One original destination, with what the control plane says of it. The last known answer stays in force while the control plane is away. */
+export class Target {
+  routes: Routes | null = null;
+  /** a client spoke HTTP here before: then the server is not the one to speak first */
+  sawHttp = false;
+  connections = 0;
+  usedAt: number;
+  readonly dst: OrigDst;
+  private readonly config: TargetsConfig;
+  private waiting: { ready: () => void; failed: () => void }[] = [];
+  private stops: (() => void)[] = [];
+  private compiled: CompiledOutbound | null = null;
+  private policyMissing = false;
+  private profile: CompiledOutbound | null = null;
+
+  constructor(dst: OrigDst, config: TargetsConfig) {
+    this.dst = dst;
+    this.config = config;
+    this.usedAt = config.clock.now();
+    if (config.clusterNetworks.some((n) => n.contains(dst.ip))) this.discover();
+    else this.use(forwardAll(this.direct()));
+  }
+
+  /** the original destination as it is, unmeshed */
+  private direct(): BackendRef {
+    const endpoint: EndpointInfo = { addr: { ip: this.dst.ip, port: this.dst.port }, weight: 1, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 };
+    return { kind: 'forward', endpoint };
+  }
+
+  private discover(): void {
+    const { policy, destination, workload, context, log } = this.config;
+    const text = addrText(this.dst);
+    const policyWatch = new Watch(policy, OUTBOUND_WATCH, { sourceWorkload: workload, target: { case: 'addr', value: { ip: ipMessage(this.dst.ip), port: this.dst.port } } }, {
+      message: (m) => {
+        this.policyMissing = false;
+        this.use(compileOutbound(m, this.direct()));
+      },
+      ended: (error) => {
+        log.debug('the policy stream of a destination ended', { dst: text, error: error?.message ?? '' });
+        if (error?.code !== STATUS.NOT_FOUND) return false;
+        this.policyMissing = true;
+        if (this.profile !== null) this.use(this.profile);
+        return true;
+      },
+    });
+    const profileWatch = new Watch(destination, DESTINATION_PROFILE, { scheme: '', path: text, contextToken: context }, {
+      message: (p) => {
+        const ref: BackendRef = p.endpoint === undefined ? this.direct() : { kind: 'forward', endpoint: endpointOf(p.endpoint, {}) };
+        this.profile = forwardAll(ref, p.opaqueProtocol ? 'opaque' : 'detect');
+        if (this.policyMissing) this.use(this.profile);
+      },
+      ended: (error) => {
+        if (error?.code !== STATUS.INVALID_ARGUMENT) return false;
+        this.profile = forwardAll(this.direct());
+        if (this.policyMissing) this.use(this.profile);
+        return true;
+      },
+    });
+    this.stops = [() => policyWatch.stop(), () => profileWatch.stop()];
+  }
+
+  private use(compiled: CompiledOutbound): void {
+    const { balancers } = this.config;
+    const before = this.compiled;
+    const routes = (all: CompiledOutbound['http1']): Route[] => all.map(({ backend, weight }) => ({ balancer: balancers.acquire(backend), weight, ref: backend }));
+    this.routes = { protocol: compiled.protocol, http1: routes(compiled.http1), http2: routes(compiled.http2), opaque: routes(compiled.opaque) };
+    this.compiled = compiled;
+    if (before !== null) this.releaseAll(before);
+    const batch = this.waiting;
+    this.waiting = [];
+    for (const w of batch) w.ready();
+  }
+
+  private releaseAll(c: CompiledOutbound): void {
+    for (const lane of [c.http1, c.http2, c.opaque]) for (const { backend } of lane) this.config.balancers.release(backend);
+  }
+
+  /** Calls `ready` as soon as it is known where to go, or `failed` when the control plane did not say in time. */
+  whenReady(ready: () => void, failed: () => void): void {
+    if (this.routes !== null) {
+      ready();
+      return;
+    }
+    const w = { ready, failed };
+    this.waiting.push(w);
+    this.config.clock.after(this.config.timeoutMs, () => {
+      const i = this.waiting.indexOf(w);
+      if (i < 0) return;
+      this.waiting.splice(i, 1);
+      failed();
+    });
+  }
+
+  stop(): void {
+    for (const stop of this.stops) stop();
+    if (this.compiled !== null) this.releaseAll(this.compiled);
+  }
+}
+
+/** Every destination in use. */
+export class Targets {
+  private readonly config: TargetsConfig;
+  private readonly byAddr = new Map<string, Target>();
+
+  constructor(config: TargetsConfig) {
+    this.config = config;
+    this.sweepLater();
+  }
+
+  get(dst: OrigDst): Target {
+    const key = addrText(dst);
+    let t = this.byAddr.get(key);
+    if (t === undefined) this.byAddr.set(key, t = new Target(dst, this.config));
+    t.usedAt = this.config.clock.now();
+    return t;
+  }
+
+  private sweepLater(): void {
+    this.config.clock.after(this.config.idleMs / 4, () => {
+      const limit = this.config.clock.now() - this.config.idleMs;
+      for (const [key, t] of this.byAddr) {
+        if (t.connections > 0 || t.usedAt > limit) continue;
+        this.byAddr.delete(key);
+        t.stop();
+      }
+      this.sweepLater();
+    });
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Everything that enters the pod: TLS of the mesh is taken off, policy decides, and the rest goes to the application.
+ *
+ *   accept -> original destination -> [mesh TLS -> transport header] -> policy of the port -> protocol
+ *     HTTP:   codec -> HTTP/1 again if it was carried as HTTP/2 -> measure -> authorize -> tap -> the application's connections
+ *     opaque: authorize -> connection to the application, joined byte for byte
+ */
+import type { Socket } from 'node:net';
+import { addrText, clientAddr, unmap, type ClientAddr, type SocketAddr } from './accept/addr.ts';
+import { negotiate, type Early } from './accept/negotiate.ts';
+import type { GetOrigDst } from './accept/orig-dst.ts';
+import { dispatch } from './balance/dispatch.ts';
+import type { PoolConfig } from './balance/pool.ts';
+import { connectTcp } from './balance/connect-tcp.ts';
+import type { Core } from './core.ts';
+import { authorize } from './layers/authorize.ts';
+import { measure } from './layers/measure.ts';
+import { downgradeHttp1 } from './layers/orig-proto.ts';
+import { LocalApps } from './local-apps.ts';
+import { readTransportHeader } from './mesh-tls/read-header.ts';
+import type { Terminated, Terminator } from './mesh-tls/terminate.ts';
+import type { Service } from './message/contract.ts';
+import { RESET } from './message/reset.ts';
+import type { Peer } from './policy/authorize.ts';
+import type { PortPolicies } from './policy/ports.ts';
+import { respondError } from './respond.ts';
+import { Forward } from './tcp/forward.ts';
+import type { Labels } from './telemetry/registry.ts';
+
+const QUIET_MS = 10;
+const QUIET_HTTP_MS = 5_000;
+const PARTIAL_MS = 1_000;
+
+/** One accepted connection, as far as it is known. */
+interface Accepted {
+  socket: Socket;
+  client: ClientAddr;
+  /** where the application is */
+  app: SocketAddr;
+  peer: Peer;
+  labels: Labels;
+}
+
+export class Inbound {
+  private readonly core: Core;
+  private readonly getOrigDst: GetOrigDst;
+  private readonly terminator: Terminator;
+  private readonly policies: PortPolicies;
+  private readonly pool: PoolConfig;
+  private readonly apps: LocalApps;
+  private readonly port: number;
+  /** ports on which HTTP was seen: there a silent client does not mean that the application speaks first */
+  private readonly httpPorts = new Set<number>();
+
+  constructor(core: Core, getOrigDst: GetOrigDst, terminator: Terminator, policies: PortPolicies, pool: PoolConfig, port: number) {
+    this.core = core;
+    this.getOrigDst = getOrigDst;
+    this.terminator = terminator;
+    this.policies = policies;
+    this.pool = pool;
+    this.apps = new LocalApps(pool, core.random);
+    this.port = port;
+  }
+
+  readonly accept = (socket: Socket): void => {
+    const dst = this.getOrigDst(socket) ?? { ip: unmap(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
+    const client = clientAddr(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    this.sniff({ socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels: { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' } }, true);
+  };
+
+  /** Looks at what a connection says; `outer` before mesh TLS has been taken off. */
+  private sniff(a: Accepted, outer: boolean): void {
+    const { core } = this;
+    const direct = a.app.port === this.port;
+    const policy = this.policies.get(a.app.port);
+    const opaquePort = policy.protocol === 'opaque' || policy.protocol === 'tls';
+    negotiate(a.socket, {
+      clock: core.clock,
+      first: null,
+      quietMs: direct || this.httpPorts.has(a.app.port) ? QUIET_HTTP_MS : QUIET_MS,
+      partialMs: PARTIAL_MS,
+      dial: (done, failed) => {
+        if (direct || policy.connection(a.peer) === null) return () => {};
+        return connectTcp(this.apps.get(a.app), this.pool, 1, (socket, _e, release) => done(this.early(socket, release)), failed);
+      },
+      onHttp: (version, bytes) => {
+        if (direct) this.refuse(a, 'no transport header');
+        else if (opaquePort) this.opaque(a, bytes, null);
+        else this.http(a, version, bytes);
+      },
+      onTls: (sni, bytes) => {
+        if (!outer || sni !== core.credentials.name || core.credentials.leaf === null) return false;
+        a.socket.unshift(bytes);
+        this.terminator.terminate(a.socket, (t) => this.terminated(a, t), (reason) => {
+          core.log.debug('a TLS handshake failed', { client: addrText(a.client), reason });
+          core.metrics.tcpErrors.inbound.with({ error: 'tls handshake' }).value++;
+        });
+        return true;
+      },
+      onOpaque: (bytes, early, serverFirst) => {
+        if (direct) {
+          this.refuse(a, 'no mesh TLS');
+          return;
+        }
+        core.detected('inbound', serverFirst ? 'server first' : 'opaque');
+        this.opaque(a, bytes, early);
+      },
+      onEof: () => a.socket.destroy(),
+    });
+  }
+
+  private terminated(a: Accepted, t: Terminated): void {
+    t.socket.on('error', () => {});
+    const b: Accepted = {
+      ...a, socket: t.socket, peer: { ip: a.peer.ip, tls: true, identity: t.clientId },
+      labels: t.clientId === '' ? { tls: 'true' } : { tls: 'true', client_id: t.clientId },
+    };
+    if (!t.transportHeader) {
+      if (a.app.port === this.port) this.refuse(b, 'no transport header');
+      else this.sniff(b, false);
+      return;
+    }
+    readTransportHeader(t.socket, this.core.clock, (header, rest) => {
+      const c: Accepted = { ...b, app: { ip: a.app.ip, port: header.port } };
+      if (header.name !== '' || t.clientId === '') this.refuse(c, header.name === '' ? 'no client identity' : 'not a gateway');
+      else if (header.protocol === null) this.opaque(c, rest, null);
+      else this.http(c, header.protocol === 'http1' ? 1 : 2, rest);
+    }, () => this.refuse(b, 'bad transport header'));
+  }
+
+  private http(a: Accepted, version: 1 | 2, bytes: Buffer): void {
+    const { core } = this;
+    this.httpPorts.add(a.app.port);
+    core.detected('inbound', version === 1 ? 'http/1' : 'http/2');
+    core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
+    core.serve(a.socket, version, this.service(a), bytes);
+  }
+
+  /** The request stack of one connection. */
+  private service(a: Accepted): Service {
+    const { core } = this;
+    const labels = { direction: 'inbound', ...a.labels, target_addr: addrText(a.app), target_port: String(a.app.port) };
+    const meshed = a.peer.identity !== '';
+    const toApp = dispatch({
+      balancer: this.apps.get(a.app),
+      protocol: (head) => (head.version === 2 ? 'http2' : 'http1'),
+      maxTries: 2,
+      fail: (head, answer, error) => {
+        core.failed('inbound', error);
+        // A peer's proxy can take a request that the application never saw to another pod.
+        if (meshed) answer.reset(RESET.refused);
+        else respondError(head, answer, error);
+      },
+      observe: (head, _endpoint, answer) => core.tap.observe(head, () => ({
+        direction: 'INBOUND', source: a.client, sourceLabels: {}, destination: a.app,
+        destinationLabels: { ...a.labels },
+      }), answer),
+    });
+    const permitted = authorize(() => this.policies.get(a.app.port), a.peer, core.metrics, { direction: 'inbound', ...a.labels, target_port: String(a.app.port) });
+    const counted = measure({ metrics: core.metrics, clock: core.clock, labels });
+    return downgradeHttp1(meshed)(counted(permitted(toApp)));
+  }
+
+  private opaque(a: Accepted, bytes: Buffer, early: Early | null): void {
+    const { core } = this;
+    const rule = this.policies.get(a.app.port).connection(a.peer);
+    const labels = { direction: 'inbound', ...a.labels, target_port: String(a.app.port) };
+    if (rule === null) {
+      core.metrics.tcpDeny.with(labels).value++;
+      early?.socket.destroy();
+      a.socket.resetAndDestroy();
+      return;
+    }
+    core.metrics.tcpAllow.with({ ...labels, ...rule.labels }).value++;
+    core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
+    const join = (e: Early): void => {
+      if (a.socket.destroyed) {
+        e.socket.destroy();
+        return;
+      }
+      const forward = new Forward(a.socket, e.socket, bytes.length > 0 ? bytes : null, () => core.forwards.delete(forward));
+      core.forwards.add(forward);
+    };
+    if (early !== null) {
+      join(early);
+      return;
+    }
+    const cancel = connectTcp(this.apps.get(a.app), this.pool, 1, (socket, _e, release) => join(this.early(socket, release)), (error) => {
+      core.log.debug('the application does not accept a connection', { app: addrText(a.app), error: error.message });
+      core.metrics.tcpErrors.inbound.with({ error: error.code }).value++;
+      a.socket.resetAndDestroy();
+    });
+    a.socket.once('close', cancel);
+  }
+
+  private early(socket: Socket, release: () => void): Early {
+    socket.once('close', release);
+    return { socket, release };
+  }
+
+  private refuse(a: Accepted, why: string): void {
+    this.core.log.debug('a connection to the inbound port was refused', { client: addrText(a.client), why });
+    this.core.metrics.tcpErrors.inbound.with({ error: why }).value++;
+    a.socket.destroy();
+  }
+}

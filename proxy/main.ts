@@ -1,0 +1,85 @@
+/** Starts one proxy: reads the environment, wires the parts together, and ends gracefully on SIGTERM. */
+import fs from 'node:fs';
+import net from 'node:net';
+import { systemClock } from '../lib/clock.ts';
+import { splitAddr, unmap } from './accept/addr.ts';
+import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-dst.ts';
+import { EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
+import { Log } from './log.ts';
+import { Proxy } from './proxy.ts';
+
+function fail(message: string): never {
+  process.stderr.write(`mesh-proxy: ${message}\n`);
+  process.exit(1);
+}
+
+function readEnv(): ProxyEnv {
+  try {
+    return parseEnv(process.env);
+  } catch (e) {
+    return fail(e instanceof EnvError ? `${e.message}. The variables are described in docs/proxy-environment.md.` : String(e));
+  }
+}
+
+async function main(): Promise<void> {
+  const env = readEnv();
+  const log = new Log(env.logLevel, (line) => process.stdout.write(line), () => systemClock.wall());
+  const redirected = env.origDst.inbound === '' || env.origDst.outbound === '' ? createGetOrigDst() : null;
+  const proxy = new Proxy({
+    env, log, clock: systemClock, random: Math.random,
+    readToken: () => fs.promises.readFile(env.identity.tokenFile),
+    readAnchors: () => (env.identity.anchors !== '' ? env.identity.anchors : fs.readFileSync(env.identity.anchorsFile, 'utf8')),
+    origDst: { inbound: pick(env.origDst.inbound, redirected), outbound: pick(env.origDst.outbound, redirected) },
+  });
+
+  const servers = await Promise.all([
+    listen(env.listen.outbound, proxy.acceptOutbound),
+    listen(env.listen.inbound, proxy.acceptInbound),
+    listen(env.listen.admin, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
+    listen(env.listen.tap, proxy.acceptTap),
+  ]);
+  proxy.start();
+  log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
+
+  let ending = false;
+  const end = (why: string): void => {
+    if (ending) return;
+    ending = true;
+    log.info('draining', { why, graceMs: env.shutdownGraceMs });
+    for (const s of servers.slice(0, 2)) s.close();
+    void proxy.drain(env.shutdownGraceMs).then(() => {
+      log.info('stopped');
+      process.exit(0);
+    });
+  };
+  proxy.onShutdown = () => end('asked by the admin endpoint');
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+}
+
+function pick(fixed: string, redirected: GetOrigDst | null): GetOrigDst {
+  if (fixed === '') return redirected!;
+  const a = splitAddr(fixed);
+  return fixedOrigDst(a.ip, a.port);
+}
+
+async function listen(addr: Listen, accept: (s: net.Socket) => void): Promise<net.Server> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => {
+    // Every later owner adds its own; without one at all times a reset would end the process.
+    socket.on('error', () => {});
+    accept(socket);
+  });
+  return new Promise((resolve) => {
+    server.once('error', (e: NodeJS.ErrnoException) => {
+      fail(e.code === 'EADDRINUSE' ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message);
+    });
+    server.listen({ host: addr.host, port: addr.port, backlog: 4096 }, () => resolve(server));
+  });
+}
+
+function isLoopbackPeer(s: net.Socket): boolean {
+  const ip = unmap(s.remoteAddress ?? '');
+  return ip === '::1' || ip.startsWith('127.');
+}
+
+await main();

@@ -1,0 +1,192 @@
+import type { Socket } from 'node:net';
+import { VERSION } from '../api/version.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { GetOrigDst } from './accept/orig-dst.ts';
+import { adminService } from './admin/server.ts';
+import type { BalancerConfig } from './balance/balancer.ts';
+import { dialAddr, type PoolConfig } from './balance/pool.ts';
+import { Core } from './core.ts';
+import { Balancers } from './discover/balancers.ts';
+import { Certifier } from './discover/certify.ts';
+import { ControlChannel, systemResolve } from './discover/channel.ts';
+import { Targets } from './discover/targets.ts';
+import type { Channel } from './discover/watch.ts';
+import type { ProxyEnv, ServiceAddr } from './env.ts';
+import { Inbound } from './inbound.ts';
+import type { Log } from './log.ts';
+import { Credentials } from './mesh-tls/credentials.ts';
+import { dial } from './mesh-tls/originate.ts';
+import { Terminator } from './mesh-tls/terminate.ts';
+import type { Layer } from './message/contract.ts';
+import { Outbound, outboundEndpointLayers } from './outbound.ts';
+import { defaultRules } from './policy/authorize.ts';
+import { PortPolicy } from './policy/inbound.ts';
+import { PortPolicies } from './policy/ports.ts';
+import { TapHub } from './tap/hub.ts';
+import { tapService } from './tap/service.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { reportProcess } from './telemetry/process.ts';
+import { TransportMetrics } from './telemetry/transport.ts';
+
+export interface ProxyDeps {
+  env: ProxyEnv;
+  log: Log;
+  clock: Clock;
+  random: () => number;
+  readToken: () => Promise<Uint8Array>;
+  /** PEM; throws when it cannot be read */
+  readAnchors: () => string;
+  origDst: { inbound: GetOrigDst; outbound: GetOrigDst };
+}
+
+const ANCHORS_POLL_MS = 5_000;
+const KEEP_ALIVE_MS = 10_000;
+const TARGET_TIMEOUT_MS = 10_000;
+const TARGET_IDLE_MS = 5 * 60_000;
+const POOL = { idleMs: 30_000, maxConnections: 10_000 };
+
+/** One proxy: every part, made once and wired together. Sockets come from outside. */
+export class Proxy {
+  readonly acceptInbound: (s: Socket) => void;
+  readonly acceptOutbound: (s: Socket) => void;
+  readonly metrics: Metrics = createMetrics();
+  onShutdown: () => void = () => {};
+  private readonly deps: ProxyDeps;
+  private readonly core: Core;
+  private readonly credentials: Credentials;
+  private readonly terminator: Terminator;
+  private readonly certifier: Certifier;
+
+  constructor(deps: ProxyDeps) {
+    const { env, log, clock, random } = (this.deps = deps);
+    this.credentials = new Credentials(env.identity.name, deps.readAnchors());
+    this.terminator = new Terminator(this.credentials);
+    const { listen } = env;
+    this.core = new Core({
+      clock, random, log, metrics: this.metrics, credentials: this.credentials,
+      transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
+      ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps),
+    });
+
+    const channels = new Map<string, Channel>();
+    const channel = (addr: ServiceAddr): Channel => {
+      const key = `${addr.host}:${addr.port}`;
+      let c = channels.get(key);
+      if (c === undefined) {
+        const { service, authority } = new ControlChannel(addr, this.controlConfig(key), systemResolve, log);
+        channels.set(key, c = { service, authority, clock, random });
+      }
+      return c;
+    };
+    const destination = channel(env.destination.service);
+    const policy = channel(env.policy.service);
+    this.certifier = new Certifier(channel(env.identity.service), env.identity, this.credentials, deps.readToken, log);
+
+    const pool = this.poolConfig(env.connectTimeoutMs.outbound, 100, true);
+    const balancers = new Balancers(destination, env.destination.context, (name) => this.balancerConfig(name, pool, outboundEndpointLayers(this.core)));
+    const targets = new Targets({
+      clock, log, destination, policy, balancers, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
+      context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
+    });
+    this.acceptOutbound = new Outbound(this.core, deps.origDst.outbound, targets, pool).accept;
+
+    const rules = defaultRules(env.defaultInboundPolicy, env.clusterNetworks);
+    const labels = { srv_group: '', srv_kind: 'default', srv_name: env.defaultInboundPolicy };
+    const opaque = new Set(env.opaquePorts);
+    const policies = new PortPolicies(policy, env.policy.workload, env.inboundPorts, (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules), log);
+    this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port).accept;
+
+    this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').with({ version: VERSION }).value = 1;
+    reportProcess(this.metrics.registry, this.certifier.stats);
+  }
+
+  start(): void {
+    this.certifier.start();
+    this.pollAnchors();
+  }
+
+  get ready(): boolean {
+    return this.credentials.leaf !== null;
+  }
+
+  /** Connections to the admin port; in the pod, monitoring and the kubelet come in clear text. */
+  acceptAdmin(socket: Socket, loopback: boolean): void {
+    const { log } = this.deps;
+    const deps = { registry: this.metrics.registry, log, ready: () => this.ready, shutdown: () => this.onShutdown() };
+    this.core.serve(socket, 1, adminService(deps, loopback), Buffer.alloc(0), false);
+  }
+
+  /** Connections to the tap port: mesh TLS from the one identity that may tap. */
+  readonly acceptTap = (socket: Socket): void => {
+    const { env, random } = this.deps;
+    if (env.tapIdentity === '' || !this.ready) {
+      socket.destroy();
+      return;
+    }
+    this.terminator.terminate(socket, ({ socket: tls, clientId }) => {
+      tls.on('error', () => {});
+      if (clientId !== env.tapIdentity) {
+        this.core.log.warn('a tap was refused', { client: clientId });
+        tls.destroy();
+        return;
+      }
+      this.core.serve(tls, 2, tapService(this.core.tap, (random() * 2 ** 32) >>> 0), Buffer.alloc(0), false);
+    }, () => socket.destroy());
+  };
+
+  async drain(graceMs: number): Promise<void> {
+    await this.core.drain(graceMs);
+    this.certifier.stop();
+  }
+
+  private pollAnchors(): void {
+    const { clock, log, readAnchors } = this.deps;
+    clock.after(ANCHORS_POLL_MS, () => {
+      try {
+        const pem = readAnchors();
+        if (pem !== this.credentials.anchors) {
+          this.credentials.setAnchors(pem);
+          log.info('trust anchors replaced');
+        }
+      } catch (e) {
+        log.error('the trust anchors cannot be used; the last good ones stay', { error: (e as Error).message });
+      }
+      this.pollAnchors();
+    });
+  }
+
+  private poolConfig(timeoutMs: number, retryDelayMs: number, tracked: boolean): PoolConfig {
+    const { clock } = this.deps;
+    const { core, credentials } = this;
+    return {
+      ...POOL, clock, retryDelayMs,
+      connect: (info, protocol, done, failed) => {
+        const header = info.transportPort > 0 ? { port: info.addr.port, name: '', protocol } : null;
+        const tls = info.tls === null ? null : { credentials, identity: info.tls.identity, serverName: info.tls.serverName, header };
+        return dial(dialAddr(info), tls, { clock, timeoutMs, keepAliveMs: KEEP_ALIVE_MS }, (socket) => {
+          if (tracked) core.transport.track(socket, { direction: 'outbound', peer: 'dst', ...core.dstLabels(info) });
+          done(socket);
+        }, failed);
+      },
+      http1: (socket) => core.http1Client(socket),
+      http2: (socket) => core.http2Client(socket),
+    };
+  }
+
+  private balancerConfig(name: string, pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
+    const gauge = this.metrics.endpoints;
+    return {
+      pool, layers, random: this.deps.random, failFastMs: 3_000, maxWaiting: 10_000,
+      onSize: (n) => { gauge.with({ backend: name, endpoint_state: 'ready' }).value = n; },
+    };
+  }
+
+  private controlConfig(name: string): BalancerConfig {
+    const requests = this.metrics.controlRequests.with({ addr: name });
+    const through: Layer = (next) => (head, ended, client) => {
+      requests.value++;
+      return next(head, ended, client);
+    };
+    return { pool: this.poolConfig(3_000, 200, false), layers: () => through, random: this.deps.random, failFastMs: 10_000, maxWaiting: 10_000 };
+  }
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { PORTS } from '../../api/ports.ts';
+import { PROXY_UID } from '../../api/names.ts';
+import { parseCidr } from '../../lib/cidr.ts';
+import type { RedirectOptions } from './rules.ts';
+
+export interface Options extends RedirectOptions {
+  /** print the rules and change nothing */
+  simulate: boolean;
+  /** nft or legacy: which of the two iptables of the image */
+  mode: 'nft' | 'legacy';
+}
+
+export const USAGE = `Usage: redirect [flags]
+  --inbound-port N           the proxy's inbound port (${PORTS.inbound})
+  --outbound-port N          the proxy's outbound port (${PORTS.outbound})
+  --proxy-uid N              uid whose traffic is never redirected (${PROXY_UID})
+  --skip-inbound-ports P,P   ports or ranges that bypass the proxy inwards
+  --skip-outbound-ports P,P  ports or ranges that bypass the proxy outwards
+  --skip-subnets C,C         networks that bypass the proxy
+  --mode nft|legacy          which iptables (nft)
+  --simulate                 print the rules only
+`;
+
+/** Throws an Error with a readable message for anything that is not understood. */
+export function parseOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      'inbound-port': { type: 'string', default: String(PORTS.inbound) },
+      'outbound-port': { type: 'string', default: String(PORTS.outbound) },
+      'proxy-uid': { type: 'string', default: String(PROXY_UID) },
+      'skip-inbound-ports': { type: 'string', default: '' },
+      'skip-outbound-ports': { type: 'string', default: '' },
+      'skip-subnets': { type: 'string', default: '' },
+      mode: { type: 'string', default: 'nft' },
+      simulate: { type: 'boolean', default: false },
+    },
+  });
+  const mode = values.mode;
+  if (mode !== 'nft' && mode !== 'legacy') throw new Error(`--mode is nft or legacy, not "${mode}"`);
+  return {
+    inboundPort: number('inbound-port', values['inbound-port'], 1, 65535),
+    outboundPort: number('outbound-port', values['outbound-port'], 1, 65535),
+    proxyUid: number('proxy-uid', values['proxy-uid'], 0, 2 ** 31),
+    skipInboundPorts: portList('skip-inbound-ports', values['skip-inbound-ports']),
+    skipOutboundPorts: portList('skip-outbound-ports', values['skip-outbound-ports']),
+    skipSubnets: items(values['skip-subnets']).map((c) => {
+      if (parseCidr(c) === null) throw new Error(`--skip-subnets: "${c}" is not a network such as 10.0.0.0/8`);
+      return c;
+    }),
+    mode,
+    simulate: values.simulate,
+  };
+}
+
+function items(text: string): string[] {
+  return text.split(',').map((s) => s.trim()).filter((s) => s !== '');
+}
+
+function number(flag: string, text: string, min: number, max: number): number {
+  const n = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(n >= min && n <= max)) throw new Error(`--${flag}: "${text}" is not a number from ${min} to ${max}`);
+  return n;
+}
+
+function portList(flag: string, text: string): string[] {
+  return items(text).map((p) => {
+    const [from, to = from] = p.split('-');
+    const a = number(flag, from!, 1, 65535);
+    const b = number(flag, to!, 1, 65535);
+    if (b < a) throw new Error(`--${flag}: "${p}" ends before it starts`);
+    return a === b ? String(a) : `${a}-${b}`;
+  });
+}

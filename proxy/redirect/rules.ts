@@ -1,0 +1,63 @@
+/**
+ * The iptables rules that send a pod's TCP traffic through its proxy. Inbound: everything but the skipped ports goes to the inbound port. Outbound: everything
+ * but the proxy's own traffic (by uid), loopback and the skipped ports and networks goes to the outbound port.
+ */
+export interface RedirectOptions {
+  inboundPort: number;
+  outboundPort: number;
+  proxyUid: number;
+  /** ports or ranges, "4190" or "4567-4568" */
+  skipInboundPorts: string[];
+  skipOutboundPorts: string[];
+  /** CIDRs that are left alone in both directions */
+  skipSubnets: string[];
+}
+
+export const CHAINS = { inbound: 'MESH_INBOUND', outbound: 'MESH_OUTBOUND' } as const;
+/** iptables' multiport takes 15 ports a rule; a range counts as two. */
+const MULTIPORT = 15;
+
+/** Jumps from the built-in chains; they must exist exactly once. */
+export const JUMPS = [`-A PREROUTING -p tcp -j ${CHAINS.inbound}`, `-A OUTPUT -p tcp -j ${CHAINS.outbound}`];
+
+/** Input of `iptables-restore --noflush`. Declaring our chains empties them, so running it again gives the same rules; `present` are the jumps that exist already. */
+export function renderRules(o: RedirectOptions, present: readonly string[] = []): string {
+  return [
+    '*nat', `:${CHAINS.inbound} - [0:0]`, `:${CHAINS.outbound} - [0:0]`,
+    ...JUMPS.filter((j) => !present.includes(j)),
+    ...chainRules(o),
+    'COMMIT', '',
+  ].join('\n');
+}
+
+export function chainRules(o: RedirectOptions): string[] {
+  const { inbound, outbound } = CHAINS;
+  return [
+    ...ports(o.skipInboundPorts).map((p) => `-A ${inbound} -p tcp -m multiport --dports ${p} -j RETURN`),
+    ...o.skipSubnets.map((s) => `-A ${inbound} -s ${s} -j RETURN`),
+    `-A ${inbound} -p tcp -j REDIRECT --to-ports ${o.inboundPort}`,
+    `-A ${outbound} -m owner --uid-owner ${o.proxyUid} -j RETURN`,
+    `-A ${outbound} -o lo -j RETURN`,
+    ...ports(o.skipOutboundPorts).map((p) => `-A ${outbound} -p tcp -m multiport --dports ${p} -j RETURN`),
+    ...o.skipSubnets.map((s) => `-A ${outbound} -d ${s} -j RETURN`),
+    `-A ${outbound} -p tcp -j REDIRECT --to-ports ${o.outboundPort}`,
+  ];
+}
+
+function ports(list: readonly string[]): string[] {
+  const out: string[] = [];
+  let group: string[] = [];
+  let slots = 0;
+  for (const p of list) {
+    const cost = p.includes('-') ? 2 : 1;
+    if (slots + cost > MULTIPORT) {
+      out.push(group.join(','));
+      group = [];
+      slots = 0;
+    }
+    group.push(p.replace('-', ':'));
+    slots += cost;
+  }
+  if (group.length > 0) out.push(group.join(','));
+  return out;
+}
