@@ -109,7 +109,7 @@ async function takenBack(io: Io, kube: KubeClient, progress: Progress, options: 
   if (options.keepOnFailure) return end(`${created.length} objects were left in place as you asked. Go on with "kubectl mesh install", or remove them with "kubectl mesh uninstall".`);
   progress.note('The install did not succeed; taking back what it created (--keep-on-failure leaves it in place).');
   try {
-    const copies = created.some((o) => o.kind === 'Namespace') ? await anchorCopies(kube) : [];
+    const copies = created.some((o) => o.kind === 'Namespace') ? await anchorCopies(kube, options.config.controlNamespace) : [];
     await remove(io, kube, progress, [...created, ...copies], { timeoutMs: CLEAR_UP_MS, clearingUp: true });
     return end('What it had created was removed again; the cluster is as before.');
   } catch (second) {

@@ -25,6 +25,8 @@ function explainKube(error: KubeError): CliError {
         EXIT.cluster, cause);
     case 'Forbidden':
       return new CliError(forbidden(text), EXIT.cluster, cause);
+    case 'NotFound':
+      return new CliError(`${text}.`, EXIT.failed, cause);
     default:
       return new CliError(`The cluster refused: ${text}.`, EXIT.failed, cause);
   }

@@ -54,7 +54,7 @@ async function everything(kube: KubeClient, signal: AbortSignal): Promise<Found[
     return items.map((item): Found => ({ ...item, apiVersion: resource.group ? `${resource.group}/${resource.version}` : resource.version, kind: resource.kind }));
   });
   const found = lists.flat().filter((o) => !(o.kind === 'ConfigMap' && o.metadata.name === ANCHORS_CONFIG_MAP && o.metadata.namespace !== DEFAULT_CONTROL_NAMESPACE));
-  return [...found, ...(await anchorCopies(kube, signal)).filter((o) => o.metadata.namespace !== DEFAULT_CONTROL_NAMESPACE)];
+  return [...found, ...(await anchorCopies(kube, DEFAULT_CONTROL_NAMESPACE, signal))];
 }
 
 const SHOWN = 5;
