@@ -1,0 +1,81 @@
+import 'reflect-metadata';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
+
+/** Not a certificate request at all. */
+export class MalformedCsr extends Error {
+  override readonly name = 'MalformedCsr';
+}
+
+/** A certificate request that breaks a rule; the message says which. */
+export class CsrRefused extends Error {
+  override readonly name = 'CsrRefused';
+}
+
+const MAX_CSR_BYTES = 8 * 1024;
+const COMMON_NAME = '2.5.4.3';
+
+/** Length of the outermost DER value with its header, or -1. */
+function derLength(der: Uint8Array): number {
+  if (der[0] !== 0x30 || der.length < 2) return -1;
+  const first = der[1]!;
+  if (first < 0x80) return 2 + first;
+  const octets = first & 0x7f;
+  if (octets === 0 || octets > 2 || der.length < 2 + octets) return -1;
+  let length = 0;
+  for (let i = 0; i < octets; i++) length = length * 256 + der[2 + i]!;
+  return 2 + octets + length;
+}
+
+function parse(der: Uint8Array): Pkcs10CertificateRequest {
+  if (der.length > MAX_CSR_BYTES || derLength(der) !== der.length) throw new MalformedCsr('the certificate signing request is not one DER value');
+  try {
+    return new Pkcs10CertificateRequest(Buffer.from(der));
+  } catch {
+    throw new MalformedCsr('the certificate signing request is not PKCS#10 in DER');
+  }
+}
+
+function keyOf(request: Pkcs10CertificateRequest): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' });
+  } catch {
+    throw new CsrRefused('its public key cannot be read');
+  }
+  if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new CsrRefused('its public key is not ECDSA P-256');
+  return key;
+}
+
+function checkNames(request: Pkcs10CertificateRequest, identity: string, uri: string): void {
+  const commonNames = request.subjectName.getField(COMMON_NAME);
+  if (commonNames.some((cn) => cn !== '' && cn !== identity)) throw new CsrRefused(`its common name is not ${identity}`);
+  const sans = request.extensions.filter((e) => e instanceof SubjectAlternativeNameExtension);
+  if (sans.length !== 1) throw new CsrRefused('it has to have one subject alternative name extension');
+  const names = sans[0]!.names.items;
+  const dns = names.filter((n) => n.type === 'dns');
+  const uris = names.filter((n) => n.type === 'url');
+  if (dns.length !== 1 || dns[0]!.value !== identity) throw new CsrRefused(`its only DNS name has to be ${identity}`);
+  if (uris.length > 1 || (uris[0] && uris[0].value !== uri)) throw new CsrRefused(`its only URI may be ${uri}`);
+  if (names.length !== dns.length + uris.length) throw new CsrRefused('it asks for names of other types');
+}
+
+/**
+ * The public key of a request for exactly this identity: one DNS name, optionally the matching SPIFFE ID, ECDSA P-256, signed by its own key.
+ * Only the key and the identity go into the certificate, so what else a request has is of no effect.
+ * Throws MalformedCsr or CsrRefused, and nothing else.
+ */
+export async function checkCsr(der: Uint8Array, identity: string, uri: string): Promise<KeyObject> {
+  const request = parse(der);
+  let key: KeyObject;
+  try {
+    key = keyOf(request);
+    checkNames(request, identity, uri);
+  } catch (err) {
+    if (err instanceof CsrRefused) throw err;
+    throw new MalformedCsr('the certificate signing request has malformed parts');
+  }
+  const proven = await request.verify().catch(() => false);
+  if (!proven) throw new CsrRefused('its signature is not by its own key');
+  return key;
+}

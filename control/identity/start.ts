@@ -1,0 +1,73 @@
+import { Identity } from '../../api/gen/identity_pb.js';
+import { IDENTITY_WORKLOAD, identityName, spiffeId } from '../../api/names.ts';
+import type { StartService } from '../deps.ts';
+import { serveGrpc } from '../serve/grpc.ts';
+import { certifier } from './certify.ts';
+import { eventRecorder } from './events.ts';
+import { openIssuer } from './issuer.ts';
+import { identityMetrics } from './metrics.ts';
+import { OwnLeaf } from './own-leaf.ts';
+import { reviewToken } from './token-review.ts';
+
+/** The identity service. It serves with a certificate of its own making, so it needs no other service to start. */
+export const start: StartService = async (env, deps) => {
+  const { config, clock, admin } = deps;
+  const log = deps.log.child({ service: 'identity' });
+  const own = new OwnLeaf({
+    name: identityName(IDENTITY_WORKLOAD, config.controlNamespace, config.trustDomain, config.controlNamespace),
+    uri: spiffeId(IDENTITY_WORKLOAD, config.controlNamespace, config.trustDomain),
+    lifetimeSeconds: config.identity.issuanceLifetimeSeconds,
+    skewSeconds: config.identity.clockSkewSeconds,
+    clock,
+    log,
+  });
+  const events = eventRecorder({ kube: () => deps.kube, clock, log, component: IDENTITY_WORKLOAD, host: env.podName });
+  const workload = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: config.controlNamespace, name: IDENTITY_WORKLOAD };
+  let loadedBefore = false;
+  const issuer = await openIssuer({
+    dir: env.issuerDir,
+    anchorsFile: env.anchorsFile,
+    clock,
+    log,
+    onUpdate(authority, anchors) {
+      if (loadedBefore) events.record(workload, 'Normal', 'IssuerUpdated', `issuer replaced; the new chain ends at ${new Date(authority.notAfter).toISOString()}`);
+      loadedBefore = true;
+      own.issueBy(authority, anchors).catch((err: unknown) => log.error({ err }, 'own certificate not issued'));
+    },
+    onInvalid: (reason) => events.record(workload, 'Warning', 'IssuerValidationFailed', reason),
+  });
+  const seconds = (): number => {
+    const usable = issuer.usable();
+    return 'reason' in usable ? 0 : (usable.authority.notAfter - clock.wall()) / 1000;
+  };
+  const certify = certifier({
+    config, clock, log, events, issuer,
+    review: (token, signal) => reviewToken(deps.kube, token, signal),
+    metrics: identityMetrics(admin.registry, seconds),
+  });
+  admin.addCheck('identity', () => {
+    const usable = issuer.usable();
+    return 'reason' in usable ? usable.reason : null;
+  });
+  let listening = false;
+  admin.addCheck('identity-grpc', () => (listening ? null : 'not listening yet'));
+  const server = await serveGrpc({
+    host: env.listenHost,
+    port: env.ports.identity,
+    identity: own,
+    log,
+    clock,
+    signal: deps.signal,
+    routes: (router) => router.service(Identity, { certify: (request, context) => certify(request, context) }),
+  });
+  listening = true;
+  return {
+    async stop() {
+      admin.removeCheck('identity');
+      admin.removeCheck('identity-grpc');
+      issuer.stop();
+      await server.stop();
+      own.stop();
+    },
+  };
+};
