@@ -456,6 +456,7 @@ class Http1Server implements ServerConnection, Reader, ExchangeOwner, Swept {
         if (this.stash.length > 0) {
           if (this.wire.congested || now - this.headSince < headTimeoutMs) return;
           count('head-timeout');
+          this.state = LINGER;
           this.wire.close();
         } else if (waited >= (this.served === 0 ? headTimeoutMs : idleTimeoutMs) || (this.draining && waited >= DRAIN_IDLE_MS)) {
           this.linger();
