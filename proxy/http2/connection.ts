@@ -1,0 +1,452 @@
+/**
+ * One HTTP/2 connection, what server and client share: reading frames, settings, flow control of what is received, pings, resets, the way it ends.
+ *
+ * Received content is credited to the connection's window at once and to its stream's when it is consumed. A stream that nobody reads then
+ * never holds up the others, and what may wait in memory is still bounded: by WINDOW a stream, and by the process's QueueBudget over all of them.
+ */
+import type { Timer } from '../../lib/clock.ts';
+import type { Reader, Wire } from '../io/wire.ts';
+import { WINDOW } from '../message/contract.ts';
+import { RESET, type Reset, resetFromH2 } from '../message/reset.ts';
+import { FloodMeter } from './flood-meter.ts';
+import { FrameReader } from './frame-reader.ts';
+import {
+  CODE, ConnectionError, FLAG, INITIAL_WINDOW, MAX_WINDOW, TYPE, get31, get32, writeGoaway, writePing, writeReset, writeSettings, writeSettingsAck, writeWindowUpdate,
+} from './frames.ts';
+import { HeaderAssembler } from './header-assembler.ts';
+import { HeaderWriter } from './header-writer.ts';
+import type { HeaderBlock } from './hpack/block.ts';
+import { Decoder } from './hpack/decoder.ts';
+import { Encoder } from './hpack/encoder.ts';
+import { HpackError } from './hpack/error.ts';
+import { KeepAlive } from './keep-alive.ts';
+import { type ClientOptions, LIMITS, type Limits } from './options.ts';
+import { Outbox } from './outbox.ts';
+import { PeerSettings } from './peer-settings.ts';
+import { queueBudget } from './queue-budget.ts';
+import type { Stream } from './stream.ts';
+
+/** What may be under way to us on the whole connection: 4 MiB is 1 Gbit/s over 32 ms. */
+const CONNECTION_WINDOW = 16 * WINDOW;
+/** Heads and control frames waiting in the socket for a peer that does not read; content does not wait there. */
+const MAX_BACKLOG = 4 * 1024 * 1024;
+/** Streams that we reset of which frames may still be under way. */
+const REMEMBERED_RESETS = 1024;
+/** How long a connection that was ended for an error waits for the peer to read why. */
+const LINGER_MS = 1000;
+const PING_KEEP_ALIVE = 1;
+export const PING_DRAIN = 2;
+
+/** What the wire calls; apart from Connection because a ClientConnection's `closed` is something else. */
+class Feed implements Reader {
+  private readonly conn: Connection;
+  constructor(conn: Connection) {
+    this.conn = conn;
+  }
+
+  read(buf: Buffer, start: number, end: number): void {
+    this.conn.read(buf, start, end);
+  }
+
+  eof(): void {
+    this.conn.eof();
+  }
+
+  drained(): void {
+    this.conn.drained();
+  }
+
+  closed(): void {
+    this.conn.disconnected();
+  }
+}
+
+export abstract class Connection extends FrameReader {
+  readonly wire: Wire;
+  readonly outbox: Outbox;
+  readonly headers: HeaderWriter;
+  readonly peerSettings = new PeerSettings();
+  protected readonly options: ClientOptions;
+  protected readonly limits: Limits;
+  protected readonly streams = new Map<number, Stream>();
+  readonly meter: FloodMeter;
+  private readonly encoder = new Encoder();
+  private readonly decoder: Decoder;
+  private readonly assembler: HeaderAssembler;
+  private readonly resets = new Set<number>();
+  private readonly keepAlive: KeepAlive | null;
+  private recvWindow = CONNECTION_WINDOW;
+  private received = 0;
+  private settingsAcked = false;
+  private answerTimer: Timer | null = null;
+  private lingerTimer: Timer | null = null;
+  private gone = false;
+  /** stream of the DATA frame being received, null if its content goes nowhere */
+  private dataStream: Stream | null = null;
+  private dataEnds = false;
+
+  constructor(wire: Wire, options: ClientOptions) {
+    super();
+    this.wire = wire;
+    this.options = options;
+    this.limits = { ...LIMITS, ...options.limits };
+    this.decoder = new Decoder(this.limits.maxHeaderListSize);
+    this.assembler = new HeaderAssembler(this.limits.maxHeaderListSize, this.limits.maxContinuations);
+    this.meter = new FloodMeter(options.clock);
+    this.headers = new HeaderWriter(wire, this.encoder);
+    this.outbox = new Outbox(wire, this.headers, this.meter, queueBudget, (s) => this.resetStream(s, CODE.enhanceYourCalm, RESET.enhanceYourCalm, 'queue-budget'));
+    this.answerTimer = options.clock.after(this.limits.answerTimeoutMs, () => this.fail(new ConnectionError(CODE.settingsTimeout, 'settings-timeout')));
+    this.keepAlive = options.keepAlive == null ? null : new KeepAlive(
+      options.clock, options.keepAlive, () => wire.readBytes, () => writePing(wire, 0, 0, PING_KEEP_ALIVE), () => {
+        options.count('keep-alive-timeout');
+        this.destroy();
+      });
+  }
+
+  /** The peer cannot have opened this stream yet, nor can we. */
+  protected abstract isIdle(id: number): boolean;
+  /** A header block that came in order; `block` is valid for the call. */
+  protected abstract headerBlock(id: number, ends: boolean, selfDependent: boolean, block: HeaderBlock): void;
+  protected abstract goaway(lastId: number, code: number): void;
+  protected abstract pong(low: number): void;
+  /** last peer-initiated stream taken, for GOAWAY */
+  protected abstract get lastPeerId(): number;
+  /** a stream has left `streams` */
+  protected abstract streamGone(): void;
+  /** What a stream's peer is told when the connection breaks. */
+  protected abstract brokenReason(stream: Stream): Reset;
+  /** stopped for good; called once */
+  protected abstract ended(): void;
+  /** the peer will send nothing more */
+  protected abstract finished(): void;
+
+  get active(): number {
+    return this.streams.size;
+  }
+
+  /** Sends our settings, opens the connection's window and starts reading. */
+  protected start(pairs: [id: number, value: number][], first: Buffer | null): void {
+    writeSettings(this.wire, pairs);
+    writeWindowUpdate(this.wire, 0, CONNECTION_WINDOW - INITIAL_WINDOW);
+    this.wire.start(new Feed(this), first);
+  }
+
+  read(buf: Buffer, start: number, end: number): void {
+    if (this.stopped) return;
+    try {
+      this.parse(buf, start, end);
+      this.checkBacklog();
+    } catch (error) {
+      this.caught(error);
+    }
+  }
+
+  eof(): void {
+    if (this.stopped) this.wire.close();
+    else this.finished();
+  }
+
+  drained(): void {
+    try {
+      this.outbox.drained();
+    } catch (error) {
+      this.caught(error);
+    }
+  }
+
+  disconnected(): void {
+    this.stop(null);
+    this.options.clock.cancel(this.lingerTimer);
+    if (this.gone) return;
+    this.gone = true;
+    this.ended();
+  }
+
+  destroy(): void {
+    this.stop(null);
+    this.wire.destroy();
+  }
+
+  /** Ends the connection for an error of the peer's, saying so with GOAWAY. */
+  fail(error: ConnectionError): void {
+    if (this.stopped) return;
+    this.options.count(error.reason);
+    writeGoaway(this.wire, this.lastPeerId, error.code, error.reason);
+    this.stop(error.code === CODE.internal ? RESET.internal : RESET.protocol);
+    this.linger();
+  }
+
+  /** Ends the connection if the peer lets our answers pile up. */
+  checkBacklog(): void {
+    if (this.wire.congested && this.wire.backlog > MAX_BACKLOG) this.fail(new ConnectionError(CODE.enhanceYourCalm, 'peer-not-reading'));
+  }
+
+  protected caught(error: unknown): void {
+    if (error instanceof ConnectionError) return this.fail(error);
+    if (error instanceof HpackError) return this.fail(new ConnectionError(CODE.compression, 'hpack'));
+    this.fail(new ConnectionError(CODE.internal, 'internal'));
+    if (this.options.bug === undefined) throw error;
+    this.options.bug(error);
+  }
+
+  /** No frame is read or exchange served any more; `reason` null stands for a broken connection. */
+  private stop(reason: Reset | null): void {
+    this.stopped = true;
+    this.options.clock.cancel(this.answerTimer);
+    this.keepAlive?.stop();
+    for (const stream of this.streams.values()) this.abandon(stream, reason ?? this.brokenReason(stream));
+  }
+
+  /** Closes once the peer has had time to read what was written: bytes that it sent meanwhile would make the kernel drop ours. */
+  protected linger(): void {
+    this.stopped = true;
+    this.wire.finish();
+    this.lingerTimer = this.options.clock.after(LINGER_MS, () => this.wire.destroy());
+  }
+
+  /** Takes a stream out and tells its peer why. */
+  protected abandon(stream: Stream, reason: Reset): void {
+    this.forget(stream);
+    stream.peer?.reset(reason);
+  }
+
+  /** Takes a stream out. */
+  forget(stream: Stream): void {
+    stream.closed = true;
+    if (this.dataStream === stream) this.dataStream = null;
+    this.streams.delete(stream.id);
+    this.outbox.release(stream);
+    if (!this.stopped) this.streamGone();
+  }
+
+  /** Sends RST_STREAM and remembers that frames for it may still come. */
+  sendReset(id: number, code: number): void {
+    writeReset(this.wire, id, code);
+    this.resets.add(id);
+    if (this.resets.size > REMEMBERED_RESETS) for (const oldest of this.resets) {
+      this.resets.delete(oldest);
+      break;
+    }
+  }
+
+  protected wasReset(id: number): boolean {
+    return this.resets.has(id);
+  }
+
+  /** Ends one stream for a counted reason. */
+  resetStream(stream: Stream, code: number, told: Reset, reason: string): void {
+    this.options.count(reason);
+    this.sendReset(stream.id, code);
+    this.abandon(stream, told);
+  }
+
+  /** The peer broke the protocol on one stream (RFC 9113 5.4.2). */
+  protected streamError(id: number, code: number, reason: string): void {
+    this.meter.wasReset();
+    const stream = this.streams.get(id);
+    if (stream !== undefined) return this.resetStream(stream, code, RESET.protocol, reason);
+    this.options.count(reason);
+    this.sendReset(id, code);
+  }
+
+  private inOrder(type: number): void {
+    if (this.assembler.id !== 0 && type !== TYPE.continuation) throw new ConnectionError(CODE.protocol, 'frame-inside-header-block');
+    if (!this.peerSettings.known && type !== TYPE.settings) throw new ConnectionError(CODE.protocol, 'settings-expected');
+  }
+
+  protected dataStart(id: number, length: number, content: number, ends: boolean): void {
+    this.inOrder(TYPE.data);
+    this.dataStream = null;
+    if (this.isIdle(id)) throw new ConnectionError(CODE.protocol, 'data-on-idle-stream');
+    if (length > this.recvWindow) throw new ConnectionError(CODE.flowControl, 'connection-window-exceeded');
+    this.recvWindow -= length;
+    this.received += length;
+    if (this.received >= CONNECTION_WINDOW / 2) {
+      writeWindowUpdate(this.wire, 0, this.received);
+      this.recvWindow += this.received;
+      this.received = 0;
+    }
+    if (content > 0) this.meter.worked();
+    else if (!ends) this.meter.took(10, 'empty-data-flood');
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (!this.wasReset(id)) this.streamError(id, CODE.streamClosed, 'data-on-closed-stream');
+      return;
+    }
+    if (stream.remoteEnded) return this.streamError(id, CODE.streamClosed, 'data-after-end');
+    if (length > stream.recvWindow) return this.streamError(id, CODE.flowControl, 'stream-window-exceeded');
+    stream.recvWindow -= length;
+    if (!this.takesContent(stream)) return this.streamError(id, CODE.protocol, 'data-before-head');
+    if (stream.left >= 0) {
+      stream.left -= content;
+      if (stream.left < 0 || (ends && stream.left !== 0)) return this.streamError(id, CODE.protocol, 'content-length-mismatch');
+    }
+    this.dataStream = stream;
+    this.dataEnds = ends;
+    if (length > content) stream.credit(length - content);
+  }
+
+  /** Whether a message head has come that content can belong to. */
+  protected abstract takesContent(stream: Stream): boolean;
+
+  protected dataBytes(buf: Buffer, start: number, end: number): void {
+    if (this.dataStream !== null) this.dataStream.peer!.data(buf, start, end);
+  }
+
+  protected dataEnd(): void {
+    const stream = this.dataStream;
+    this.dataStream = null;
+    if (stream !== null && this.dataEnds) this.remoteEnd(stream, null);
+  }
+
+  /** END_STREAM was received. */
+  protected abstract remoteEnd(stream: Stream, trailers: string[] | null): void;
+
+  protected frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    this.inOrder(type);
+    switch (type) {
+      case TYPE.headers: return this.onHeaders(flags, id, buf, start, end);
+      case TYPE.windowUpdate: return this.onWindowUpdate(id, buf, start, end);
+      case TYPE.rstStream: return this.onReset(id, buf, start, end);
+      case TYPE.settings: return this.onSettings(flags, id, buf, start, end);
+      case TYPE.ping: return this.onPing(flags, id, buf, start, end);
+      case TYPE.continuation: return this.onContinuation(flags, id, buf, start, end);
+      case TYPE.priority: return this.onPriority(id, buf, start, end);
+      case TYPE.goaway:
+        if (id !== 0) throw new ConnectionError(CODE.protocol, 'goaway-on-stream');
+        if (end - start < 8) throw new ConnectionError(CODE.frameSize, 'goaway-size');
+        return this.goaway(get31(buf, start), get32(buf, start + 4));
+      case TYPE.pushPromise: throw new ConnectionError(CODE.protocol, 'push-promise');
+      default: this.meter.took(1, 'unknown-frame-flood');
+    }
+  }
+
+  private onHeaders(flags: number, id: number, buf: Buffer, from: number, to: number): void {
+    if (id === 0) throw new ConnectionError(CODE.protocol, 'headers-on-stream-0');
+    let start = from;
+    let end = to;
+    if ((flags & FLAG.padded) !== 0) {
+      if (start === end) throw new ConnectionError(CODE.frameSize, 'padding-beyond-frame');
+      end -= buf[start++]!;
+    }
+    let selfDependent = false;
+    if ((flags & FLAG.priority) !== 0) {
+      if (to - start < 5) throw new ConnectionError(CODE.frameSize, 'headers-size');
+      selfDependent = get31(buf, start) === id;
+      start += 5;
+    }
+    if (end < start) throw new ConnectionError(CODE.protocol, 'padding-beyond-frame');
+    const ends = (flags & FLAG.endStream) !== 0;
+    if ((flags & FLAG.endHeaders) !== 0) {
+      this.headerBlock(id, ends, selfDependent, this.decoder.decode(buf, start, end));
+      return;
+    }
+    this.assembler.open(id, ends, selfDependent, buf, start, end);
+    this.awaitAnswer('header-block-timeout');
+  }
+
+  private onContinuation(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    const a = this.assembler;
+    if (id === 0 || id !== a.id) throw new ConnectionError(CODE.protocol, 'continuation-out-of-place');
+    a.continue(buf, start, end);
+    if ((flags & FLAG.endHeaders) === 0) return;
+    const whole = a.close();
+    if (this.settingsAcked) this.answered();
+    this.headerBlock(id, a.ends, a.selfDependent, this.decoder.decode(whole, 0, whole.length));
+  }
+
+  private awaitAnswer(reason: string): void {
+    if (this.answerTimer === null)
+      this.answerTimer = this.options.clock.after(this.limits.answerTimeoutMs, () => this.fail(new ConnectionError(CODE.enhanceYourCalm, reason)));
+  }
+
+  private answered(): void {
+    this.options.clock.cancel(this.answerTimer);
+    this.answerTimer = null;
+  }
+
+  private onSettings(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (id !== 0) throw new ConnectionError(CODE.protocol, 'settings-on-stream');
+    if ((flags & FLAG.ack) !== 0) {
+      if (end !== start) throw new ConnectionError(CODE.frameSize, 'settings-ack-size');
+      if (!this.peerSettings.known) throw new ConnectionError(CODE.protocol, 'settings-expected');
+      this.settingsAcked = true;
+      if (this.assembler.id === 0) this.answered();
+      return;
+    }
+    if ((end - start) % 6 !== 0) throw new ConnectionError(CODE.frameSize, 'settings-size');
+    this.meter.took(10 + (end - start) / 6, 'settings-flood');
+    const peer = this.peerSettings;
+    const before = peer.initialWindow;
+    peer.take(buf, start, end, this.fromServer);
+    this.encoder.setLimit(peer.headerTableSize);
+    const delta = peer.initialWindow - before;
+    if (delta !== 0) this.shiftWindows(delta);
+    writeSettingsAck(this.wire);
+    if (delta > 0) this.outbox.pump();
+    this.settingsTaken();
+  }
+
+  /** whether the peer is a server */
+  protected abstract get fromServer(): boolean;
+  protected abstract settingsTaken(): void;
+
+  private shiftWindows(delta: number): void {
+    for (const stream of this.streams.values()) {
+      if (stream.sendWindow + delta > MAX_WINDOW) throw new ConnectionError(CODE.flowControl, 'window-overflow');
+      stream.sendWindow += delta;
+      this.outbox.enter(stream);
+    }
+  }
+
+  private onPing(flags: number, id: number, buf: Buffer, start: number, end: number): void {
+    if (id !== 0) throw new ConnectionError(CODE.protocol, 'ping-on-stream');
+    if (end - start !== 8) throw new ConnectionError(CODE.frameSize, 'ping-size');
+    this.meter.took(1, 'ping-flood');
+    if ((flags & FLAG.ack) !== 0) this.pong(get32(buf, start + 4));
+    else writePing(this.wire, FLAG.ack, get32(buf, start), get32(buf, start + 4));
+  }
+
+  private onWindowUpdate(id: number, buf: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionError(CODE.frameSize, 'window-update-size');
+    const increment = get31(buf, start);
+    this.meter.took(1, 'window-update-flood');
+    if (id === 0) {
+      if (increment === 0) throw new ConnectionError(CODE.protocol, 'window-update-zero');
+      this.outbox.widen(increment);
+      return;
+    }
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.isIdle(id)) throw new ConnectionError(CODE.protocol, 'window-update-on-idle-stream');
+      return;
+    }
+    if (increment === 0) return this.streamError(id, CODE.protocol, 'window-update-zero');
+    if (stream.sendWindow + increment > MAX_WINDOW) return this.streamError(id, CODE.flowControl, 'window-overflow');
+    stream.sendWindow += increment;
+    this.outbox.opened(stream);
+  }
+
+  private onReset(id: number, buf: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw new ConnectionError(CODE.frameSize, 'rst-stream-size');
+    if (id === 0 || this.isIdle(id)) throw new ConnectionError(CODE.protocol, 'rst-stream-on-idle-stream');
+    const stream = this.streams.get(id);
+    if (stream === undefined) return this.meter.took(1, 'rst-stream-flood');
+    const code = get32(buf, start);
+    this.abandon(stream, resetFromH2(code));
+    this.meter.wasReset();
+  }
+
+  private onPriority(id: number, buf: Buffer, start: number, end: number): void {
+    if (id === 0) throw new ConnectionError(CODE.protocol, 'priority-on-stream-0');
+    this.meter.took(1, 'priority-flood');
+    if (end - start !== 5) return this.priorityError(id, CODE.frameSize, 'priority-size');
+    if (get31(buf, start) === id) this.priorityError(id, CODE.protocol, 'priority-on-itself');
+  }
+
+  /** RST_STREAM is not allowed on an idle stream, so there the connection ends instead. */
+  private priorityError(id: number, code: number, reason: string): void {
+    if (this.isIdle(id)) throw new ConnectionError(code, reason);
+    this.streamError(id, code, reason);
+  }
+}

@@ -1,0 +1,49 @@
+/** Decoded header blocks to message heads, with the rules of RFC 9113 8.2 and 8.3 that depend on what a block is for. */
+import { type Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { type HeaderBlock, SEEN } from './hpack/block.ts';
+
+const REQUEST = SEEN.method | SEEN.scheme | SEEN.path;
+
+/** null if the request is malformed; block.malformed says why. */
+export function requestHead(block: HeaderBlock): RequestHead | null {
+  checkRequest(block);
+  if (block.malformed !== '') return null;
+  const head = new RequestHead(block.method, block.scheme, block.authority === '' ? block.host : block.authority, block.path, block.fields, block.contentLength);
+  head.version = 2;
+  return head;
+}
+
+function checkRequest(block: HeaderBlock): void {
+  const { seen } = block;
+  if ((seen & SEEN.status) !== 0) return block.fault('pseudo-header-status');
+  if (block.method === 'CONNECT') {
+    // RFC 9113 8.5
+    if (seen !== (SEEN.method | SEEN.authority)) return block.fault('connect-pseudo-headers');
+    return;
+  }
+  if ((seen & REQUEST) !== REQUEST) return block.fault('pseudo-header-missing');
+  if (block.scheme !== 'http' && block.scheme !== 'https') return block.fault('scheme');
+  if (block.path === '*' && block.method !== 'OPTIONS') return block.fault('path-asterisk');
+  // The same place named in two ways would let two hops see two requests (RFC 9113 8.3.1).
+  if (block.host !== '' && block.authority !== '' && block.host !== block.authority && block.host.toLowerCase() !== block.authority.toLowerCase())
+    block.fault('host-not-authority');
+}
+
+/** null if the response is malformed; block.malformed says why. */
+export function responseHead(block: HeaderBlock): ResponseHead | null {
+  if (block.seen !== SEEN.status) block.fault('pseudo-header-status');
+  // Switching protocols is not part of HTTP/2 (RFC 9113 8.6).
+  if (block.status === 101) block.fault('status-101');
+  if (block.malformed !== '') return null;
+  if (block.host !== '') block.fields.push('host', block.host);
+  const head = new ResponseHead(block.status, block.fields, block.status < 200 || block.status === 204 ? -1 : block.contentLength);
+  head.version = 2;
+  return head;
+}
+
+/** null if the trailers are malformed; framing and routing fields have no place in them (RFC 9110 6.5.1). */
+export function trailerFields(block: HeaderBlock): Fields | null {
+  if (block.seen !== 0) block.fault('pseudo-header-in-trailers');
+  if (block.contentLength >= 0 || block.host !== '') block.fault('forbidden-trailer');
+  return block.malformed === '' ? block.fields : null;
+}
