@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { VERSION } from '../api/version.ts';
-import { availableTargets, bundle, TARGETS, type Target } from '../scripts/bundle.ts';
+import { availableTargets, bundle, generateApi, TARGETS } from '../scripts/bundle.ts';
 import { imageId, writeArchive, type Image } from './archive.ts';
 import { ImageError } from './errors.ts';
 import { BASE_PACKAGES, ref, runConfig, SPECS, type ImageName, type ImageSpec } from './images.ts';
@@ -79,11 +79,10 @@ async function koffiFiles(options: BuildOptions): Promise<Entry[]> {
 }
 
 async function appFiles(spec: ImageSpec, options: BuildOptions): Promise<Entry[]> {
-  const available = await availableTargets(options.root);
-  const named = (names: string[]) => TARGETS.filter((t) => names.includes(t.name));
-  const missing = named(spec.targets).filter((t) => !available.includes(t));
+  const targets = TARGETS.filter((t) => spec.targets.includes(t.name));
+  const available = await availableTargets(options.root, targets);
+  const missing = targets.filter((t) => !available.includes(t));
   if (missing.length > 0) throw new ImageError(`the image ${spec.name} needs ${missing.map((t) => t.entry).join(' and ')}, which this checkout does not have.`);
-  const targets: Target[] = [...named(spec.targets), ...named(spec.optionalTargets).filter((t) => available.includes(t))];
   const dist = join(options.root, 'dist');
   await bundle(options.root, dist, targets);
   const files = targets.flatMap((t) => [t.out, ...(t.assets ?? []).map((asset) => basename(asset))]);
@@ -129,6 +128,7 @@ async function prepare(names: ImageName[], options: BuildOptions): Promise<{ spe
   const specs = names.map((name) => SPECS[name]);
   const wanted = Object.fromEntries(pick(lock, [...BASE_PACKAGES, ...specs.flatMap((spec) => spec.packages)]));
   const debs = await fetchPackages(options.cacheDir, arch!, wanted);
+  generateApi(options.root);
   const prepared = [];
   for (const spec of specs) prepared.push({ spec, parts: await parts(spec, options, lock, debs) });
   return prepared;

@@ -9,9 +9,8 @@ export interface ImageSpec {
   title: string;
   /** names of Debian packages besides BASE_PACKAGES, dependencies included: nothing else is installed */
   packages: string[];
-  /** bundles of scripts/bundle.ts: those that must exist, and those that are taken along if they do */
+  /** names of bundles in scripts/bundle.ts */
   targets: string[];
-  optionalTargets: string[];
   /** koffi and its native library in /app/node_modules */
   koffi: boolean;
   /** path -> Linux capabilities that whoever may have them gets by running it */
@@ -41,7 +40,6 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the control plane',
     packages: [],
     targets: ['control'],
-    optionalTargets: ['webhook'],
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
@@ -53,7 +51,6 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the sidecar, and the container that redirects a pod to it',
     packages: IPTABLES_PACKAGES,
     targets: ['proxy', 'redirect'],
-    optionalTargets: [],
     koffi: true,
     // The init container need not run as root: it gets NET_ADMIN and NET_RAW in its bounding set, and these files put them to use.
     capabilities: {
@@ -71,7 +68,6 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the sample application',
     packages: [],
     targets: ['sample'],
-    optionalTargets: [],
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,

@@ -1,9 +1,7 @@
 /** npm run build [-- target...]: generates what is generated, then bundles the programs into dist/. */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { availableTargets, bundle, BundleError, TARGETS, writeLaunchers } from './bundle.ts';
+import { availableTargets, bundle, BundleError, generateApi, TARGETS, writeLaunchers } from './bundle.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -16,11 +14,7 @@ async function main(names: string[]): Promise<void> {
   for (const name of names) {
     if (!TARGETS.some((t) => t.name === name)) fail(`there is no target "${name}". Targets: ${TARGETS.map((t) => t.name).join(', ')}.`);
   }
-  const generate = join(root, 'api', 'generate.ts');
-  if (existsSync(generate)) {
-    const { status } = spawnSync(process.execPath, [generate], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-    if (status !== 0) fail('npm run generate failed (above); fix that first.');
-  }
+  generateApi(root);
   const targets = (await availableTargets(root)).filter((t) => names.length === 0 || names.includes(t.name));
   const dist = join(root, 'dist');
   if (targets.some((t) => t.name === 'mesh')) await writeLaunchers(dist);

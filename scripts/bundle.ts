@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build, type BuildFailure, type Plugin } from 'esbuild';
@@ -17,7 +18,6 @@ export interface Target {
 export const TARGETS: Target[] = [
   { name: 'mesh', entry: 'kubectl-plugins/mesh.ts', out: 'mesh.mjs' },
   { name: 'control', entry: 'control/main.ts', out: 'control.mjs' },
-  { name: 'webhook', entry: 'webhook/main.ts', out: 'webhook.mjs' },
   { name: 'proxy', entry: 'proxy/main.ts', out: 'proxy.mjs', compact: true },
   { name: 'redirect', entry: 'proxy/redirect/main.ts', out: 'redirect.mjs', compact: true },
   { name: 'sample', entry: 'test/sample/main.ts', out: 'sample.mjs', assets: ['test/sample/books.proto', 'test/sample/health.proto'] },
@@ -60,6 +60,13 @@ async function writeWhole(file: string, data: Uint8Array | string, mode = 0o644)
   const part = `${file}.${process.pid}.part`;
   await writeFile(part, data, { mode });
   await rename(part, file);
+}
+
+/** Brings api/gen up to date, which the sources import. Throws BundleError. */
+export function generateApi(root: string): void {
+  const entry = join(root, 'api', 'generate.ts');
+  const { status, stderr } = spawnSync(process.execPath, [entry], { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new BundleError(`npm run generate failed:\n${stderr.trim()}`);
 }
 
 /** The targets whose entry exists in this checkout. */
