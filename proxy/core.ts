@@ -4,7 +4,7 @@ import type { SocketAddr } from './accept/addr.ts';
 import { ERRORS, type ProxyError } from './errors.ts';
 import type { EndpointInfo } from './balance/endpoint.ts';
 import { DEFAULT_LIMITS, Http1Client, serveHttp1, Sweeper, type ServerOptions } from './http1/index.ts';
-import { Http2Client, serveHttp2 } from './http2/index.ts';
+import { Http2Client, serveHttp2, type ServerOptions as Http2Options } from './http2/index.ts';
 import { Wire } from './io/wire.ts';
 import type { Log } from './log.ts';
 import type { Credentials } from './mesh-tls/credentials.ts';
@@ -33,6 +33,8 @@ export interface CoreDeps {
 /** A client may take this long over one request head, and may hold an unused connection for this long. Milliseconds. */
 const HEAD_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 10 * 60_000;
+/** HTTP/2 PING, as Linkerd's defaults. */
+const KEEP_ALIVE = { intervalMs: 10_000, timeoutMs: 3_000 };
 
 /** What inbound and outbound share: the parts of one proxy, and the connections that are being served. */
 export class Core {
@@ -67,6 +69,7 @@ export class Core {
       scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: HEAD_TIMEOUT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS,
       sweeper: new Sweeper(d.clock), count: this.reject, refuse,
     };
+    this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, keepAlive: KEEP_ALIVE };
   }
 
   /** A destination that is one of our own listeners would come straight back. */
