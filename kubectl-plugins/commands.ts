@@ -1,8 +1,10 @@
 import { check } from './check/command.ts';
+import { inject } from './inject/command.ts';
 import { install } from './install/command.ts';
 import type { Command } from './shared/command.ts';
+import { uninject } from './uninject/command.ts';
 import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, version, uninstall];
+export const COMMANDS: readonly Command[] = [install, check, inject, uninject, version, uninstall];

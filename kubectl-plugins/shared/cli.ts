@@ -4,6 +4,7 @@ import { COMMANDS } from '../commands.ts';
 import type { Args, Command, Deps } from './command.ts';
 import { CliError, Interrupted, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { STDIN } from './flags.ts';
 import type { Io } from './io.ts';
 import { explain } from './kube-errors.ts';
 import { style } from './style.ts';
@@ -37,7 +38,7 @@ async function parsed(argv: readonly string[], io: Io, deps: Deps): Promise<Exit
   let place: Place = { command: PROGRAM, typed: argv, flags: [], commands: COMMANDS.filter((c) => !c.hidden).map((c) => c.name) };
   const parser = program((command, args) => (chosen = { command, args }), (next) => (place = { ...next, typed: argv }));
   let printed = '';
-  await parser.parseAsync([...argv], {}, (error: Error | undefined | null, _argv: unknown, output: string) => {
+  await parser.parseAsync(argv.map((word) => (word === '-' ? STDIN : word)), {}, (error: Error | undefined | null, _argv: unknown, output: string) => {
     if (error) throw usageError(error.message, place);
     printed = output;
   });

@@ -4,6 +4,9 @@ import type { Args } from './command.ts';
 import type { Target } from './connect.ts';
 import { UsageError } from './errors.ts';
 
+/** Standard input among file arguments. yargs 18 drops a lone `-` from a list of arguments, so cli.ts puts this in its place before parsing. */
+export const STDIN = '<stdin>';
+
 /** Flags of every command that talks to a cluster. */
 export const CLUSTER_FLAGS: Record<string, Options> = {
   kubeconfig: { type: 'string', describe: 'kubeconfig file to use instead of $KUBECONFIG or ~/.kube/config', requiresArg: true },
