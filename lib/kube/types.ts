@@ -54,6 +54,7 @@ export type Namespace = KubeObject & { status?: { phase?: string } };
 export interface ContainerPort {
   name?: string;
   containerPort: number;
+  hostPort?: number;
   protocol?: string;
 }
 

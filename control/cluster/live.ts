@@ -1,0 +1,132 @@
+import { Cell } from './cell.ts';
+import { tracked } from './view.ts';
+import type { ClusterView } from './view.ts';
+
+/** The source of truth that computations read, and the news about it. */
+export interface Changes {
+  readonly view: ClusterView;
+  /** resolves when `view` is complete for the first time */
+  readonly synced: Promise<void>;
+  /** calls back with the token (view.ts) of everything that changes; returns what unsubscribes */
+  onChange(listener: (token: string) => void): () => void;
+}
+
+/** Computes the value of a key from the view. Returning `previous` says that nothing changed. */
+export type Compute<T> = (key: string, view: ClusterView, previous: T | undefined) => T;
+
+export interface LiveOptions<T> {
+  changes: Changes;
+  compute: Compute<T>;
+  /** runs `fn` soon; several changes until then cost one computation; default setImmediate */
+  soon?: (fn: () => void) => void;
+  onError: (key: string, error: unknown) => void;
+}
+
+interface Entry<T> { key: string; cell: Cell<T>; readers: number; uses: Set<string>; dirty: boolean }
+
+/**
+ * Values that keep themselves up to date: each key that somebody follows is computed once, whatever the number of its readers, and again when
+ * something that its computation read has changed. Keys that nobody follows cost nothing.
+ */
+export class Live<T> {
+  readonly #options: LiveOptions<T>;
+  readonly #entries = new Map<string, Entry<T>>();
+  readonly #users = new Map<string, Set<Entry<T>>>();
+  readonly #soon: (fn: () => void) => void;
+  readonly #unsubscribe: () => void;
+  #dirty: Entry<T>[] = [];
+
+  constructor(options: LiveOptions<T>) {
+    this.#options = options;
+    this.#soon = options.soon ?? ((fn) => void setImmediate(fn));
+    this.#unsubscribe = options.changes.onChange((token) => this.#touch(token));
+  }
+
+  /** keys followed right now */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The value now, without following it. */
+  async once(key: string): Promise<T> {
+    await this.#options.changes.synced;
+    return this.#entries.get(key)?.cell.value ?? this.#options.compute(key, this.#options.changes.view, undefined);
+  }
+
+  /** The value, then each newer one, until the signal aborts. Nothing comes before the view is complete. */
+  async *follow(key: string, signal: AbortSignal): AsyncGenerator<T, void, void> {
+    await Promise.race([this.#options.changes.synced, aborted(signal)]);
+    if (signal.aborted) return;
+    const entry = this.#entries.get(key) ?? this.#start(key);
+    entry.readers++;
+    try {
+      yield* entry.cell.follow(signal);
+    } finally {
+      entry.readers--;
+      if (entry.readers === 0) this.#end(entry);
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #start(key: string): Entry<T> {
+    const entry: Entry<T> = { key, cell: new Cell(), readers: 0, uses: new Set(), dirty: false };
+    this.#entries.set(key, entry);
+    this.#compute(entry);
+    return entry;
+  }
+
+  #end(entry: Entry<T>): void {
+    this.#entries.delete(entry.key);
+    for (const token of entry.uses) this.#forget(token, entry);
+    entry.uses.clear();
+  }
+
+  #touch(token: string): void {
+    for (const entry of this.#users.get(token) ?? []) {
+      if (entry.dirty) continue;
+      entry.dirty = true;
+      if (this.#dirty.push(entry) === 1) this.#soon(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    const batch = this.#dirty;
+    this.#dirty = [];
+    for (const entry of batch) {
+      entry.dirty = false;
+      if (entry.readers > 0) this.#compute(entry);
+    }
+  }
+
+  #compute(entry: Entry<T>): void {
+    const uses = new Set<string>();
+    try {
+      entry.cell.set(this.#options.compute(entry.key, tracked(this.#options.changes.view, (token) => uses.add(token)), entry.cell.value));
+    } catch (error) {
+      this.#options.onError(entry.key, error);
+    }
+    for (const token of entry.uses) if (!uses.has(token)) this.#forget(token, entry);
+    for (const token of uses) {
+      const users = this.#users.get(token);
+      if (users) users.add(entry);
+      else this.#users.set(token, new Set([entry]));
+    }
+    entry.uses = uses;
+  }
+
+  #forget(token: string, entry: Entry<T>): void {
+    const users = this.#users.get(token);
+    users?.delete(entry);
+    if (users?.size === 0) this.#users.delete(token);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

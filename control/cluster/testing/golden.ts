@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Names of the cases in a folder: NAME.input.yaml. */
+export function cases(directory: string): string[] {
+  return readdirSync(directory).filter((file) => file.endsWith('.input.yaml')).map((file) => file.slice(0, -'.input.yaml'.length)).sort();
+}
+
+/** Compares with NAME.golden.json; UPDATE_GOLDEN=1 writes it instead. */
+export function assertGolden(directory: string, name: string, value: unknown): void {
+  const file = join(directory, `${name}.golden.json`);
+  const text = `${JSON.stringify(value, undefined, 2)}\n`;
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+  assert.ok(existsSync(file), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
+  assert.deepEqual(JSON.parse(text), JSON.parse(readFileSync(file, 'utf8')), `differs from ${file}`);
+}

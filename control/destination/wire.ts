@@ -1,0 +1,40 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import { UpdateSchema } from '../../api/gen/destination_pb.js';
+import type { Update, WeightedAddrSchema } from '../../api/gen/destination_pb.js';
+import { ipMessage } from '../cluster/ip.ts';
+import type { Endpoint } from './endpoint.ts';
+import { localityOf } from './locality.ts';
+import type { Place } from './locality.ts';
+
+/** Every endpoint weighs the same; Linkerd's unit. */
+const WEIGHT = 10_000;
+
+export function weightedAddr(endpoint: Endpoint, place: Place): MessageInitShape<typeof WeightedAddrSchema> {
+  const { ip, port, mesh, opaque, labels, pod } = endpoint;
+  return {
+    addr: { ip: ipMessage(ip), port },
+    weight: WEIGHT,
+    metricLabels: { ...labels, zone_locality: localityOf(endpoint, place) },
+    ...(mesh && {
+      tlsIdentity: { strategy: { case: 'dnsLikeIdentity', value: { name: mesh.identity } }, serverName: { name: mesh.identity } },
+      protocolHint: {
+        protocol: opaque ? { case: 'opaque', value: {} } : { case: 'h2', value: {} },
+        opaqueTransport: { inboundPort: mesh.inboundPort },
+      },
+    }),
+    ...(pod && { resourceRef: { kind: { case: 'resource', value: { group: 'core', kind: 'Pod', name: pod.name, namespace: pod.namespace, port } } } }),
+  };
+}
+
+export function addUpdate(endpoints: Endpoint[], labels: Record<string, string>, place: Place): Update {
+  return create(UpdateSchema, { update: { case: 'add', value: { addrs: endpoints.map((one) => weightedAddr(one, place)), metricLabels: labels } } });
+}
+
+export function removeUpdate(endpoints: Endpoint[]): Update {
+  return create(UpdateSchema, { update: { case: 'remove', value: { addrs: endpoints.map(({ ip, port }) => ({ ip: ipMessage(ip), port })) } } });
+}
+
+export function noEndpoints(exists: boolean): Update {
+  return create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists } } });
+}
