@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildImages, rootfsEntries, type BuildOptions, type BuiltImage } from './build.ts';
@@ -76,6 +76,21 @@ describe('image archives', function () {
     assert.deepEqual(writable, ['tmp']);
     const privileged = entries.filter((e) => (e.mode & 0o6000) !== 0 || e.capability).map((e) => e.path);
     assert.deepEqual(privileged, []);
+  });
+
+  it('give the proxy iptables that need not be root', async () => {
+    const entries = await rootfsEntries('proxy', options('proxy'));
+    const capable = entries.filter((e) => e.capability);
+    assert.deepEqual(capable.map((e) => e.path), ['usr/sbin/xtables-legacy-multi', 'usr/sbin/xtables-nft-multi']);
+    const tar = join(dir, 'capable.tar');
+    writeFileSync(tar, Buffer.concat([...writeTar(capable)]));
+    // tar prints the value's bytes as they are: version 2 with the effective bit, then CAP_NET_ADMIN (12) and CAP_NET_RAW (13).
+    const listing = execFileSync('tar', ['--list', '--xattrs', '--xattrs-include=*', '-vvv', '-f', tar], { encoding: 'utf8' });
+    assert.equal(listing.match(/x: +20 security\.capability/g)?.length, 2, listing);
+    assert.equal(capable[0]!.capability!.toString('hex'), '0100000200300000000000000000000000000000');
+    for (const name of ['iptables', 'iptables-save', 'ip6tables-restore']) {
+      assert.equal(entries.find((e) => e.path === `usr/sbin/${name}`)?.link, name.replace('tables', 'tables-nft'));
+    }
   });
 
   it('say what to do when they cannot be built', async () => {

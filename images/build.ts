@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { VERSION } from '../api/version.ts';
+import { imageRef, VERSION } from '../api/version.ts';
 import { availableTargets, bundle, generateApi, TARGETS } from '../scripts/bundle.ts';
 import { imageId, writeArchive, type Image } from './archive.ts';
 import { ImageError } from './errors.ts';
-import { BASE_PACKAGES, ref, runConfig, SPECS, type ImageName, type ImageSpec } from './images.ts';
+import { BASE_PACKAGES, environment, labels, SPECS, type ImageName, type ImageSpec } from './images.ts';
 import { cachedLayer, fileSha256, keyOf, type Layer } from './layers.ts';
 import { fetchPackages, type Locked, type PackageLock } from './packages.ts';
 import { capabilityXattr, debianFiles, fileEntry, iptablesNames, skeleton } from './rootfs.ts';
@@ -37,6 +37,11 @@ export interface BuiltImage {
   /** sha256:… of the config; equal content has equal ids */
   id: string;
   bytes: number;
+}
+
+/** The image's config as OCI has it (image-spec config.md, `config`). */
+function runConfig(spec: ImageSpec): Record<string, unknown> {
+  return { User: String(spec.uid), Env: environment(spec), Entrypoint: spec.entrypoint, WorkingDir: '/', Labels: labels(spec) };
 }
 
 /** A layer before it is written: where its entries come from, and what they depend on. */
@@ -150,7 +155,7 @@ export async function buildImages(names: ImageName[], options: BuildOptions): Pr
   for (const { spec, parts } of await prepare(names, options)) {
     const layers: Layer[] = [];
     for (const part of parts) layers.push(await cachedLayer(options.cacheDir, part.title, keyOf([RECIPE, options.arch, part.key]), part.entries));
-    const image: Image = { ref: ref(spec.name), layers, architecture: ARCHITECTURES[options.arch]!, run: runConfig(spec) };
+    const image: Image = { ref: imageRef(spec.name), layers, architecture: ARCHITECTURES[options.arch]!, run: runConfig(spec) };
     const id = imageId(image);
     const file = join(out, `${spec.name}-${VERSION}-${image.architecture}.tar`);
     const about = `${file}.json`;

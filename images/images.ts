@@ -1,4 +1,4 @@
-import { IMAGES, imageRef, VERSION } from '../api/version.ts';
+import { VERSION, type IMAGES } from '../api/version.ts';
 import { PROXY_UID } from '../api/names.ts';
 
 export type ImageName = keyof typeof IMAGES;
@@ -9,8 +9,9 @@ export interface ImageSpec {
   title: string;
   /** names of Debian packages besides BASE_PACKAGES, dependencies included: nothing else is installed */
   packages: string[];
-  /** names of bundles in scripts/bundle.ts */
+  /** names of bundles in scripts/bundle.ts, and the folders that they are made of besides api and lib */
   targets: string[];
+  sources: string[];
   /** koffi and its native library in /app/node_modules */
   koffi: boolean;
   /** path -> Linux capabilities that whoever may have them gets by running it */
@@ -40,6 +41,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the control plane',
     packages: [],
     targets: ['control'],
+    sources: ['control', 'webhook'],
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
@@ -51,6 +53,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the sidecar, and the container that redirects a pod to it',
     packages: IPTABLES_PACKAGES,
     targets: ['proxy', 'redirect'],
+    sources: ['proxy'],
     koffi: true,
     // The init container need not run as root: it gets NET_ADMIN and NET_RAW in its bounding set, and these files put them to use.
     capabilities: {
@@ -68,6 +71,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     title: 'kubectl mesh: the sample application',
     packages: [],
     targets: ['sample'],
+    sources: ['test/sample'],
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
@@ -76,21 +80,15 @@ export const SPECS: Record<ImageName, ImageSpec> = {
   },
 };
 
-/** The image's config as OCI has it (image-spec config.md, `config`). */
-export function runConfig(spec: ImageSpec): Record<string, unknown> {
-  return {
-    User: String(spec.uid),
-    Env: ['PATH=/usr/sbin:/usr/bin', 'NODE_ENV=production', ...spec.env],
-    Entrypoint: spec.entrypoint,
-    WorkingDir: '/',
-    Labels: {
-      'org.opencontainers.image.title': spec.title,
-      'org.opencontainers.image.version': VERSION,
-      'org.opencontainers.image.licenses': 'Apache-2.0',
-    },
-  };
+/** Environment and labels of an image. */
+export function environment(spec: ImageSpec): string[] {
+  return ['PATH=/usr/sbin:/usr/bin', 'NODE_ENV=production', ...spec.env];
 }
 
-export function ref(name: ImageName): string {
-  return imageRef(name);
+export function labels(spec: ImageSpec): Record<string, string> {
+  return {
+    'org.opencontainers.image.title': spec.title,
+    'org.opencontainers.image.version': VERSION,
+    'org.opencontainers.image.licenses': 'Apache-2.0',
+  };
 }
