@@ -250,7 +250,7 @@ describe('HTTP/1 server: connections', () => {
     idle.feed(GET);
     idle.clock.advance(59_000);
     idle.feed(GET);
-    idle.clock.advance(62_000);
+    idle.clock.advance(60_500);
     await settled();
     assert.equal(idle.socket.finished, true);
     assert.equal(idle.socket.destroyed, false);

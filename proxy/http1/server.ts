@@ -315,7 +315,7 @@ class Http1Server implements ServerConnection, Reader, ExchangeOwner, Swept {
       case LENGTH:
       case CHUNKED:
         if (blocked) return;
-        this.opts.count('incomplete-body');
+        if (!this.discarding) this.opts.count('incomplete-body');
         this.wire.destroy();
         return;
       case TUNNEL:
