@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RequestHead, type Fields } from '../message/contract.ts';
 import { memoryClient, memoryServer, recorder, settled, type Seen } from './memory.testkit.ts';
 import { nodeServer } from './oracle.testkit.ts';
