@@ -72,7 +72,7 @@ async function* archiveOf(images: Image[]): AsyncGenerator<Buffer> {
   const index: unknown[] = [];
   const docker: unknown[] = [];
   for (const image of images) {
-    for (const layer of image.layers) add({ sha256: layer.sha256, size: layer.size, content: { file: layer.file } });
+    for (const layer of image.layers) add({ sha256: layer.sha256, size: layer.size, content: layer.content });
     const config = add(configBlob(image));
     const manifest = add(manifestBlob(image, config));
     index.push({

@@ -6,7 +6,7 @@ import { availableTargets, bundle, generateApi, TARGETS } from '../scripts/bundl
 import { imageId, writeArchive, type Image } from './archive.ts';
 import { ImageError } from './errors.ts';
 import { BASE_PACKAGES, environment, labels, SPECS, type ImageName, type ImageSpec } from './images.ts';
-import { cachedLayer, fileSha256, keyOf, type Layer } from './layers.ts';
+import { cachedLayer, fileSha256, keyOf, memoryLayer, removeOrphans, type Layer } from './layers.ts';
 import { fetchPackages, type Locked, type PackageLock } from './packages.ts';
 import { capabilityXattr, debianFiles, fileEntry, iptablesNames, skeleton } from './rootfs.ts';
 import type { Entry } from './tar-write.ts';
@@ -44,12 +44,8 @@ function runConfig(spec: ImageSpec): Record<string, unknown> {
   return { User: String(spec.uid), Env: environment(spec), Entrypoint: spec.entrypoint, WorkingDir: '/', Labels: labels(spec) };
 }
 
-/** A layer before it is written: where its entries come from, and what they depend on. */
-interface Part {
-  title: string;
-  key: unknown;
-  entries: () => Promise<Entry[]>;
-}
+/** A layer before it is made: its entries, or where they come from and what they depend on. */
+type Part = { title: string; key: unknown; entries: () => Promise<Entry[]> } | { title: string; entries: Entry[] };
 
 export async function readLock(root: string): Promise<PackageLock> {
   return JSON.parse(await readFile(join(root, 'images', 'packages.lock.json'), 'utf8')) as PackageLock;
@@ -110,7 +106,7 @@ async function parts(spec: ImageSpec, options: BuildOptions, lock: Record<string
     key: ['node', await fileSha256(binary)],
     entries: async () => [await fileEntry('usr/bin/node', binary, 0o755)],
   };
-  const result = [base, node];
+  const result: Part[] = [base, node];
   if (spec.packages.length > 0) {
     result.push({
       title: `Debian 12: ${spec.packages.join(' ')}`,
@@ -121,8 +117,7 @@ async function parts(spec: ImageSpec, options: BuildOptions, lock: Record<string
       }),
     });
   }
-  const app = await appFiles(spec, options);
-  result.push({ title: `kubectl mesh ${VERSION}: ${spec.name}`, key: ['app', app.map((e) => [e.path, keyOf(e.data!.toString('latin1'))])], entries: () => Promise.resolve(app) });
+  result.push({ title: `kubectl mesh ${VERSION}: ${spec.name}`, entries: await appFiles(spec, options) });
   return result;
 }
 
@@ -142,7 +137,9 @@ async function prepare(names: ImageName[], options: BuildOptions): Promise<{ spe
 /** Everything in an image, layer upon layer: what a Dockerfile copies into place. */
 export async function rootfsEntries(name: ImageName, options: BuildOptions): Promise<Entry[]> {
   const [only] = await prepare([name], options);
-  return (await Promise.all(only!.parts.map((part) => part.entries()))).flat();
+  const entries: Entry[] = [];
+  for (const part of only!.parts) entries.push(...('key' in part ? await part.entries() : part.entries));
+  return entries;
 }
 
 /**
@@ -151,10 +148,15 @@ export async function rootfsEntries(name: ImageName, options: BuildOptions): Pro
  */
 export async function buildImages(names: ImageName[], options: BuildOptions): Promise<BuiltImage[]> {
   const out = options.out ?? join(options.cacheDir, 'archives');
+  for (const dir of [out, join(options.cacheDir, 'layers')]) await removeOrphans(dir);
   const built: BuiltImage[] = [];
   for (const { spec, parts } of await prepare(names, options)) {
     const layers: Layer[] = [];
-    for (const part of parts) layers.push(await cachedLayer(options.cacheDir, part.title, keyOf([RECIPE, options.arch, part.key]), part.entries));
+    for (const part of parts) {
+      layers.push('key' in part
+        ? await cachedLayer(options.cacheDir, part.title, keyOf([RECIPE, options.arch, part.key]), part.entries)
+        : memoryLayer(part.title, part.entries));
+    }
     const image: Image = { ref: imageRef(spec.name), layers, architecture: ARCHITECTURES[options.arch]!, run: runConfig(spec) };
     const id = imageId(image);
     const file = join(out, `${spec.name}-${VERSION}-${image.architecture}.tar`);

@@ -18,6 +18,7 @@ const USAGE = `Builds the container images without Docker, as archives that ctr,
   npm run images                              all images, into the cache
   npm run images -- --out dist/images proxy   one image, into a folder
   npm run images -- --rootfs DIR proxy        its files into an empty folder (as root)
+  npm run images -- --arch arm64              for another architecture
   npm run images -- --update-packages         newest Debian packages into images/packages.lock.json
 
 Images: ${NAMES.join(', ')}`;
@@ -66,6 +67,7 @@ async function main(argv: string[]): Promise<void> {
 main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof UsageError) console.error(`images: ${error.message}\n\n${USAGE}`);
   else if (error instanceof ImageError || error instanceof BundleError || error instanceof AptError) console.error(`images: ${error.message}`);
+  else if ((error as NodeJS.ErrnoException).code === 'ENOSPC') console.error(`images: the disk is full. The images take 600 MB under ${imageCacheDir()}; make room, then run this again.`);
   else throw error;
   process.exit(error instanceof UsageError ? 2 : 1);
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeTar, type Entry } from './tar-write.ts';
 
@@ -11,7 +11,7 @@ export interface Layer {
   /** hex SHA-256 of the tar */
   sha256: string;
   size: number;
-  file: string;
+  content: Buffer | { file: string };
 }
 
 /** Digest of a file's bytes, hex. */
@@ -49,14 +49,36 @@ export async function writeWhole(file: string, chunks: Iterable<Buffer> | AsyncI
   return { sha256: hash.digest('hex'), size };
 }
 
+/** A layer that is small and changes with every build: kept in memory only. */
+export function memoryLayer(title: string, entries: Entry[]): Layer {
+  const content = Buffer.concat([...writeTar(entries)]);
+  return { title, sha256: createHash('sha256').update(content).digest('hex'), size: content.length, content };
+}
+
+/** Removes what builds that were killed have left half-written under `dir`. */
+export async function removeOrphans(dir: string): Promise<void> {
+  for (const name of await readdir(dir).catch(() => [])) {
+    const pid = /\.(\d+)\.part$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(dir, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** The layer that `entries` gives, taken from `<cacheDir>/layers` when one with the same key was made before. */
 export async function cachedLayer(cacheDir: string, title: string, key: string, entries: () => Promise<Entry[]>): Promise<Layer> {
   const file = join(cacheDir, 'layers', `${key}.tar`);
   const about = join(cacheDir, 'layers', `${key}.json`);
   const known = await readFile(about, 'utf8').then((text) => JSON.parse(text) as { sha256: string; size: number }, () => null);
-  if (known) return { title, file, ...known };
+  if (known) return { title, content: { file }, ...known };
   const made = await writeWhole(file, writeTar(await entries()));
   await writeFile(`${about}.${process.pid}.part`, JSON.stringify(made));
   await rename(`${about}.${process.pid}.part`, about);
-  return { title, file, ...made };
+  return { title, content: { file }, ...made };
 }
