@@ -62,3 +62,18 @@ export function durationMs(args: Args, name: string, min: number): number {
   if (ms < min) throw new UsageError(`--${name} is ${given}, which is too short; the least is ${formatDuration(min)}.`);
   return ms;
 }
+
+/** Where to look: one namespace, that of the context, or all. */
+export type Scope = { all: true } | { all: false; namespace: string | undefined };
+
+export function scopeOf(args: Args): Scope {
+  const namespace = text(args, 'namespace');
+  if (!flag(args, 'all-namespaces')) return { all: false, namespace };
+  if (namespace !== undefined) throw new UsageError('-n names one namespace and -A means all of them: give one of the two.');
+  return { all: true };
+}
+
+/** The namespace that a scope means on a cluster; undefined for all. */
+export function namespaceIn(scope: Scope, contextNamespace: string): string | undefined {
+  return scope.all ? undefined : (scope.namespace ?? contextNamespace);
+}

@@ -18,7 +18,7 @@ export async function transformAll(io: Io, options: TransformOptions, decide: De
     io.stdout.write(separator + text + (text.endsWith('\n') ? '' : '\n'));
   }
   await io.stdout.drained();
-  io.stderr.write('\n');
+  if (io.stdout.tty) io.stderr.write('\n');
   report(io.stderr, done.flatMap((d) => d.reports));
   return EXIT.ok;
 }
