@@ -26,6 +26,6 @@ describe('rbac', () => {
       { apiGroups: [''], resources: ['services', 'pods', 'nodes', 'namespaces'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
     ]);
-    assert.equal(RBAC.policy[0]!.resources.length, 3);
+    assert.equal(RBAC.policy[0]!.resources.length, 4);
   });
 });

@@ -34,10 +34,10 @@ const WORKLOADS = [
 export const RBAC: Record<RbacService, PolicyRule[]> = {
   identity: [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, EVENTS],
   destination: [read('', 'services', 'pods', 'nodes', 'namespaces'), read('discovery.k8s.io', 'endpointslices')],
-  policy: [read('', 'services', 'pods', 'namespaces')],
+  policy: [read('', 'services', 'pods', 'nodes', 'namespaces'), read('discovery.k8s.io', 'endpointslices')],
   anchors: [
     read('', 'namespaces'),
-    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'update', 'patch'),
+    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'patch', 'delete'),
     { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
   ],
   injector: [

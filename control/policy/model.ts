@@ -1,0 +1,71 @@
+/**
+ * What a policy is before it becomes a message: plain data, made by the compile steps from Kubernetes resources and turned into protobuf by the
+ * wire steps. Durations are milliseconds. Nothing here is changed once made.
+ */
+
+/** Where a setting comes from: a Kubernetes resource, or a default by its name. Becomes metric labels. */
+export type Reference =
+  | { kind: 'default'; name: string }
+  | { kind: 'resource'; group: string; type: string; name: string; namespace: string; port?: number };
+
+export interface PathMatch { kind: 'exact' | 'prefix' | 'regex'; value: string }
+
+export interface RequestMatch {
+  path: PathMatch;
+  /** upper case; any when absent */
+  method?: string;
+}
+
+/** Who may connect: anybody, any client over mesh TLS, or clients with one of these identities. */
+export type Clients =
+  | { kind: 'anybody' }
+  | { kind: 'any-tls' }
+  | { kind: 'identities'; exact: string[]; /** name parts after the wildcard; [] is everybody with an identity */ suffixes: string[][] };
+
+export interface Authorization {
+  reference: Reference;
+  /** CIDRs; at least one */
+  networks: string[];
+  clients: Clients;
+}
+
+export interface InboundRoute {
+  reference: Reference;
+  /** besides those of the port */
+  authorizations: Authorization[];
+  matches: RequestMatch[];
+}
+
+/** One port of one pod. */
+export interface InboundPolicy {
+  reference: Reference;
+  protocol: 'detect' | 'opaque';
+  detectTimeoutMs: number;
+  authorizations: Authorization[];
+  /** in order of precedence; the last one takes every request */
+  routes: InboundRoute[];
+}
+
+/** A load-balanced set of endpoints. */
+export interface Backend {
+  reference: Reference;
+  /** path for Destination.Get */
+  destination: string;
+}
+
+export interface OutboundRoute {
+  reference: Reference;
+  matches: RequestMatch[];
+  backends: Backend[];
+}
+
+export type OutboundProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
+
+/** One port of one service, as its clients are to treat it. */
+export interface OutboundPolicy {
+  reference: Reference;
+  protocol: OutboundProtocol;
+  detectTimeoutMs: number;
+  httpRoutes: OutboundRoute[];
+  opaqueRoutes: OutboundRoute[];
+}

@@ -1,0 +1,70 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { OutboundPolicies, OutboundPolicy as Message, TrafficSpec } from '../../../api/gen/outbound_pb.js';
+import { ipText } from '../../cluster/ip.ts';
+import { Live } from '../../cluster/live.ts';
+import { parseTarget, targetKey } from '../../cluster/target.ts';
+import type { Target } from '../../cluster/target.ts';
+import type { ClusterView } from '../../cluster/view.ts';
+import type { OutboundPolicy } from '../model.ts';
+import { snapshot } from '../snapshot.ts';
+import type { PolicyOptions, Snapshot } from '../snapshot.ts';
+import { compileOutbound } from './compile.ts';
+import { outboundMessage } from './wire.ts';
+
+/**
+ * io.linkerd.proxy.outbound.OutboundPolicies. Only services have policies; for the address of a pod or of nothing in the cluster NOT_FOUND
+ * sends the proxy to its profile's endpoint or the original address. A service that goes away keeps its last policy on open streams.
+ */
+export function outboundService({ changes, config, streams, onError }: PolicyOptions): ServiceImpl<typeof OutboundPolicies> & { close(): void } {
+  function compute(key: string, view: ClusterView, previous: Snapshot<OutboundPolicy> | undefined): Snapshot<OutboundPolicy> {
+    const target = parseTarget(key, config.clusterDomain)!;
+    const service = serviceOf(target, view);
+    return snapshot(service && compileOutbound(service, target.port, view, config), previous);
+  }
+  const policies = new Live<Snapshot<OutboundPolicy>>({ changes, onError, compute });
+
+  /** Text of the target of a call; throws when it is no target at all or none of the cluster. */
+  function keyOf({ target }: TrafficSpec): string {
+    let parsed: Target | undefined;
+    if (target.case === 'authority') {
+      parsed = parseTarget(target.value, config.clusterDomain);
+      if (!parsed) throw unknown(target.value);
+    } else {
+      const ip = ipText(target.value?.ip);
+      const port = target.value?.port ?? 0;
+      if (ip === undefined || port < 1 || port > 65_535) throw new ConnectError('the call names neither an address nor an authority', Code.InvalidArgument);
+      parsed = { kind: 'ip', ip, port };
+    }
+    return targetKey(parsed, config.clusterDomain);
+  }
+
+  async function* messages(key: string, signal: AbortSignal): AsyncGenerator<Message, void, void> {
+    for await (const { policy } of policies.follow(key, signal)) {
+      if (!policy) throw unknown(key);
+      yield outboundMessage(policy);
+    }
+  }
+
+  return {
+    async get(request) {
+      const key = keyOf(request);
+      const { policy } = await policies.once(key);
+      if (!policy) throw unknown(key);
+      return outboundMessage(policy);
+    },
+    watch(request, context) {
+      return streams.run('Watch', context.signal, messages(keyOf(request), context.signal));
+    },
+    close: () => policies.close(),
+  };
+}
+
+function serviceOf(target: Target, view: ClusterView): ReturnType<ClusterView['service']> {
+  if (target.kind === 'ip') return view.servicesByIp(target.ip)[0];
+  return target.hostname === undefined ? view.service(`${target.namespace}/${target.name}`) : undefined;
+}
+
+function unknown(what: string): ConnectError {
+  return new ConnectError(`no service of the cluster is at ${what}`, Code.NotFound);
+}
