@@ -1,5 +1,5 @@
 /** gRPC over mesh TLS, served by the control services themselves. */
-import { createServer as createHttp2Server, type Http2ServerRequest, type Http2Session, type ServerHttp2Session } from 'node:http2';
+import { constants, createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse, type Http2Session, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Code, ConnectError, createContextValues, type ConnectRouter, type Interceptor } from '@connectrpc/connect';
@@ -68,6 +68,27 @@ function guard(log: Log): Interceptor {
   };
 }
 
+/**
+ * Calls `handler`, and ends what it would leave open. An answer given before the whole request came (too large, unknown method) must not leave the
+ * client waiting for a window to send the rest in (RFC 9113 8.1: RST_STREAM with NO_ERROR). A request without a usable :authority makes
+ * connect-node throw before it has a promise to reject, which would end the process.
+ */
+function answer(handler: ReturnType<typeof connectNodeAdapter>, request: Http2ServerRequest, response: Http2ServerResponse): void {
+  const { stream } = request;
+  // closed any earlier, the trailers with the status would be lost
+  stream.once('wantTrailers', () => setImmediate(() => {
+    if (request.complete) return;
+    stream.resume();
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }));
+  try {
+    handler(request, response);
+  } catch {
+    response.writeHead(400);
+    response.end();
+  }
+}
+
 function readyOrAborted(identity: MeshIdentity, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(new Error('told to stop before there was a certificate'));
@@ -102,7 +123,7 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
       return setCaller(createContextValues(), (session && callers.get(session)) ?? NOBODY);
     },
   });
-  const http2 = createHttp2Server({ maxSessionMemory: MAX_SESSION_MEMORY_MB }, handler);
+  const http2 = createHttp2Server({ maxSessionMemory: MAX_SESSION_MEMORY_MB }, (request, response) => answer(handler, request, response));
   let arriving = NOBODY;
   http2.on('session', (session) => {
     callers.set(session, arriving);
