@@ -43,6 +43,8 @@ export class Decoder {
   /** Decodes the block in buf[start, end). The result is valid until the next call of any decoder. Throws HpackError. */
   decode(buf: Buffer, start: number, end: number): HeaderBlock {
     block.clear();
+    // Not the list of the block before: the cache may have kept that one.
+    this.added = NO_ENTRIES;
     this.buf = buf;
     this.pos = start;
     this.end = end;
