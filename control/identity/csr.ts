@@ -14,6 +14,9 @@ export class CsrRefused extends Error {
 
 const MAX_CSR_BYTES = 8 * 1024;
 const COMMON_NAME = '2.5.4.3';
+/** How every P-256 key with a named curve and an uncompressed point begins (RFC 5480); nothing else goes into a leaf. */
+const P256_SPKI = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+const P256_SPKI_BYTES = 91;
 
 /** Length of the outermost DER value with its header, or -1. */
 function derLength(der: Uint8Array): number {
@@ -37,14 +40,13 @@ function parse(der: Uint8Array): Pkcs10CertificateRequest {
 }
 
 function keyOf(request: Pkcs10CertificateRequest): KeyObject {
-  let key: KeyObject;
+  const spki = Buffer.from(request.publicKey.rawData);
+  if (spki.length !== P256_SPKI_BYTES || !spki.subarray(0, P256_SPKI.length).equals(P256_SPKI)) throw new CsrRefused('its public key is not ECDSA P-256');
   try {
-    key = createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' });
+    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch {
-    throw new CsrRefused('its public key cannot be read');
+    throw new CsrRefused('its public key is not a point on P-256');
   }
-  if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new CsrRefused('its public key is not ECDSA P-256');
-  return key;
 }
 
 function checkNames(request: Pkcs10CertificateRequest, identity: string, uri: string): void {
