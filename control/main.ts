@@ -14,6 +14,9 @@ import { runServices, unknownServices, type ServiceRegistry } from './run.ts';
 const REGISTRY: ServiceRegistry = {
   identity: () => import('./identity/start.ts'),
   destination: () => import('./destination/start.ts'),
+  policy: () => import('./policy/start.ts'),
+  anchors: () => import('./anchors/start.ts'),
+  metrics: () => import('./metrics/start.ts'),
   // the one place where control knows of the webhooks: they run in the same process by default
   injector: () => import('../webhook/start.ts'),
 };
