@@ -1,10 +1,7 @@
-/** A small server for conformance tools: answers every request with a few octets once it is complete. Started on port 0 by tests. */
-import { type AddressInfo, type Server, createServer } from 'node:net';
-import { systemClock } from '../../lib/clock.ts';
-import { Wire } from '../io/wire.ts';
+/** A small server for conformance tools: answers every request with a few octets once it is complete. */
+import type { Server } from 'node:net';
 import { ResponseHead, type Service } from '../message/contract.ts';
-import { ERRORS } from '../errors.ts';
-import { serveHttp2 } from './server.ts';
+import { serve } from './chain.testkit.ts';
 
 const BODY = Buffer.from('a few octets\n');
 
@@ -24,10 +21,6 @@ export const answerAll: Service = (_head, ended, client) => {
 };
 
 /** Listens on a free port of the loopback; `count` gets the reason of everything refused. */
-export async function startHarness(service: Service = answerAll, count: (reason: string) => void = () => {}): Promise<{ port: number; server: Server }> {
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    serveHttp2(new Wire(socket), service, { clock: systemClock, count, refuse: (e) => new ResponseHead(ERRORS[e.code].status, [], 0) });
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return { port: (server.address() as AddressInfo).port, server };
+export async function startHarness(count: (reason: string) => void = () => {}): Promise<{ port: number; server: Server }> {
+  return serve(answerAll, count);
 }

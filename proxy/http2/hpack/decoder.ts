@@ -6,7 +6,7 @@ import { KIND, type Kind, canonicalName, kindOf, validName, validValue } from '.
 import { DynamicTable, Entry } from './dynamic-table.ts';
 import { huffmanBound, huffmanDecode } from './huffman.ts';
 import { fromLatin1 } from '../latin1.ts';
-import { noteSensitive } from './sensitive.ts';
+import { sensitiveNames } from './sensitive.ts';
 
 /** Larger integers than any index, length or table size that can be meant (RFC 7541 5.1 asks for such a limit). */
 const MAX_INTEGER = 1 << 24;
@@ -128,7 +128,7 @@ export class Decoder {
     const value = fromLatin1(this.text, this.textStart, this.textEnd);
     if (never) {
       block.secret = true;
-      noteSensitive(name);
+      sensitiveNames.note(name);
     }
     block.add(name, value, kind, bad, this.limit);
     if (!index) return;

@@ -5,7 +5,7 @@
  */
 import { putLatin1 } from '../latin1.ts';
 import { TABLE_SIZE } from './dynamic-table.ts';
-import { isSensitive, sensitiveGeneration } from './sensitive.ts';
+import { sensitiveNames } from './sensitive.ts';
 import { ENTRY_OVERHEAD, STATIC, STATIC_SIZE } from './static-table.ts';
 
 const MAX_NAMES = 256;
@@ -121,7 +121,7 @@ export class Encoder {
         return;
       }
     }
-    if (name.generation !== sensitiveGeneration()) this.judge(name, text);
+    if (name.generation !== sensitiveNames.generation) this.judge(name, text);
     if (name.sensitive) return this.literal(0x10, 0x0f, name, text, value);
     const live = name.live;
     for (let i = live.length - 1; i >= 0; i--) {
@@ -144,9 +144,9 @@ export class Encoder {
   }
 
   private judge(name: Name, text: string): void {
-    name.sensitive = isSensitive(text);
+    name.sensitive = sensitiveNames.has(text);
     // The one NOBODY stands for many names, so its answer is not kept.
-    if (name !== NOBODY) name.generation = sensitiveGeneration();
+    if (name !== NOBODY) name.generation = sensitiveNames.generation;
   }
 
   private worthIndexing(name: Name, text: string, value: string): boolean {
