@@ -1,0 +1,55 @@
+import type { LoadResult } from './load.ts';
+
+/** One measured run. */
+export interface Sample extends LoadResult {
+  /** CPU seconds of all processes of the subject, for 100,000 requests */
+  cpu: number;
+}
+
+export interface Row {
+  subject: string;
+  case: string;
+  samples: Sample[];
+}
+
+export interface MemoryRow {
+  name: string;
+  /** anonymous MB: before any load, the highest during it, and some time after it; NaN when not measured */
+  idle: number;
+  peak: number;
+  after: number;
+}
+
+export function median(values: number[]): number {
+  const sorted = values.filter((v) => Number.isFinite(v)).sort((a, b) => a - b);
+  if (sorted.length === 0) return NaN;
+  const mid = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[mid]! : (sorted[mid - 1]! + sorted[mid]!) / 2;
+}
+
+const fixed = (v: number, digits: number): string => (Number.isFinite(v) ? v.toFixed(digits) : '-');
+
+function table(head: string[], rows: string[][]): string {
+  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
+  const line = (cells: string[]): string => cells.map((c, i) => (i < 1 ? c.padEnd(widths[i]!) : c.padStart(widths[i]!))).join('  ').trimEnd();
+  return [line(head), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)].join('\n');
+}
+
+/** Speed, one line a subject and case, each beside haproxy's in the same case. `baseline` is the subject that ratios are taken to. */
+export function speedTable(rows: Row[], baseline: string): string {
+  const cpuOf = (r: Row): number => median(r.samples.map((s) => s.cpu));
+  const lines = rows.map((r) => {
+    const base = rows.find((b) => b.subject === baseline && b.case === r.case);
+    const of = (f: (s: Sample) => number): number => median(r.samples.map(f));
+    const errors = r.samples.reduce((n, s) => n + s.errors, 0);
+    return [
+      r.subject, r.case, fixed(of((s) => s.perSecond), 0), fixed(of((s) => s.p50), 2), fixed(of((s) => s.p99), 2), fixed(cpuOf(r), 3),
+      base === undefined ? '-' : `${fixed(cpuOf(r) / cpuOf(base), 2)}x`, String(errors),
+    ];
+  });
+  return table(['subject', 'case', 'req/s', 'p50 ms', 'p99 ms', 'CPU s/100k', `to ${baseline}`, 'errors'], lines);
+}
+
+export function memoryTable(rows: MemoryRow[], settleSeconds: number): string {
+  return table(['anonymous MB', 'idle', 'peak', `${settleSeconds} s after`], rows.map((r) => [r.name, fixed(r.idle, 1), fixed(r.peak, 1), fixed(r.after, 1)]));
+}
