@@ -73,6 +73,7 @@ describe('trust anchor copies', () => {
     );
     api.apply(namespace('last'));
     await has('last', 'PEM');
+    await until('it was written', () => writes.length > 0);
     assert.deepEqual(writes, ['last']);
     assert.equal(copy('ending'), undefined);
     assert.ok(api.requests.every((request) => !request.includes('/configmaps?') || request.includes('fieldSelector=metadata.name%3Dmesh-trust-anchors')));

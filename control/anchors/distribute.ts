@@ -48,6 +48,9 @@ export function distribute({ client, config, log, clock, random = Math.random, o
   const keyIn = (namespace: string) => `${namespace}/${ANCHORS_CONFIG_MAP}`;
   const source = () => copies.store.get(keyIn(config.controlNamespace))?.data?.[ANCHORS_KEY];
 
+  /** What is being written and has not come back on the watch yet: meanwhile the store still shows the copy as wrong. */
+  const written = new Map<string, string>();
+
   const queue = workQueue({
     clock,
     random,
@@ -60,13 +63,15 @@ export function distribute({ client, config, log, clock, random = Math.random, o
     const anchors = source();
     if (!namespace || namespace.metadata.deletionTimestamp || anchors === undefined || name === config.controlNamespace) return;
     const copy = copies.store.get(keyIn(name));
-    if (copy && isRight(copy, anchors)) return;
+    if ((copy && isRight(copy, anchors)) || written.get(name) === anchors) return;
     const wanted: ConfigMap = { metadata: { name: ANCHORS_CONFIG_MAP, namespace: name, labels: LABEL_VALUES }, data: { [ANCHORS_KEY]: anchors } };
+    written.set(name, anchors);
     try {
       // An immutable object cannot be corrected, only replaced.
       if (copy?.immutable) await client.delete(RESOURCES.configmaps, ANCHORS_CONFIG_MAP, name);
       await client.apply(RESOURCES.configmaps, wanted, { force: true, fieldManager: 'kubectl-mesh-anchors' });
     } catch (error) {
+      written.delete(name);
       if (isNotFound(error) || isTerminating(error)) return;
       throw error;
     }
@@ -77,7 +82,11 @@ export function distribute({ client, config, log, clock, random = Math.random, o
   const everywhere = () => {
     for (const name of namespaces.store.keys()) queue.add(name);
   };
-  const touched = ({ metadata: { namespace = '' } }: ConfigMap) => (namespace === config.controlNamespace ? everywhere() : queue.add(namespace));
+  const touched = ({ metadata: { namespace = '' } }: ConfigMap) => {
+    written.delete(namespace);
+    if (namespace === config.controlNamespace) everywhere();
+    else queue.add(namespace);
+  };
   void Promise.all([copies.synced, namespaces.synced]).then(() => {
     copies.on({ added: touched, updated: touched, deleted: touched });
     namespaces.on({ added: ({ metadata }) => queue.add(metadata.name), deleted: ({ metadata }) => queue.forget(metadata.name) });
