@@ -26,7 +26,7 @@ export function parseConfig(text: string, file: string): MeshConfig {
   for (const [path, kind] of REQUIRED) {
     const found = path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], value);
     const is = Array.isArray(found) ? 'array' : typeof found;
-    if (is !== kind) throw new ConfigError(`${file}: ${path} has to be a ${kind}, not ${is}. Run kubectl mesh install again to write ConfigMap mesh-config anew.`);
+    if (is !== kind) throw new ConfigError(`${file}: ${path} has to be ${kind === 'array' ? 'an' : 'a'} ${kind}, not ${is}. Run kubectl mesh install again to write ConfigMap mesh-config anew.`);
   }
   return value as MeshConfig;
 }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension, type JsonGeneralNames } from '@peculiar/x509';
 import { createCsr } from '../../lib/pki/csr.ts';
 import { generateKeys } from '../../lib/pki/keys.ts';
-import { openssl } from '../../lib/pki/testing.ts';
+import { openssl } from '../../lib/pki/openssl.testkit.ts';
 import { checkCsr, CsrRefused, MalformedCsr } from './csr.ts';
 
 const NAME = 'web.default.serviceaccount.identity.mesh-system.cluster.local';

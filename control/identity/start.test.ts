@@ -8,7 +8,7 @@ import { silentLog } from '../../lib/log.ts';
 import { createCsr } from '../../lib/pki/csr.ts';
 import { generateKeys } from '../../lib/pki/keys.ts';
 import { toPem } from '../../lib/pki/pem.ts';
-import { inTemporaryFolder, openssl } from '../../lib/pki/testing.ts';
+import { inTemporaryFolder, openssl } from '../../lib/pki/openssl.testkit.ts';
 import type { ControlDeps, Service } from '../deps.ts';
 import { serveAdmin, type AdminServer } from '../serve/admin.ts';
 import { certify, type Certified } from '../serve/certify.ts';

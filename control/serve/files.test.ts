@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManualClock } from '../../lib/clock.ts';
-import { inTemporaryFolder } from '../../lib/pki/testing.ts';
+import { inTemporaryFolder } from '../../lib/pki/openssl.testkit.ts';
 import { POLL_MS, readTexts, watchTexts, type Contents } from './files.ts';
 import { until } from './testing/mesh.ts';
 

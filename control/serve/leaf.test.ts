@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ManualClock } from '../../lib/clock.ts';
 import { silentLog } from '../../lib/log.ts';
 import { generateKeys } from '../../lib/pki/keys.ts';
-import { inTemporaryFolder } from '../../lib/pki/testing.ts';
+import { inTemporaryFolder } from '../../lib/pki/openssl.testkit.ts';
 import { tokenOf } from '../identity/testing/token-api.ts';
 import type { Certified, CertifyCall } from './certify.ts';
 import type { Credentials } from './credentials.ts';

@@ -4,7 +4,7 @@ import { Authority, createIssuer, createRoot } from './authority.ts';
 import { generateKeys } from './keys.ts';
 import { parseCertificates, toPem } from './pem.ts';
 import { identityOf } from './san.ts';
-import { openssl } from './testing.ts';
+import { openssl } from './openssl.testkit.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12, 0, 0, 500);
 const DAY = 86_400_000;

@@ -4,7 +4,7 @@ import 'reflect-metadata';
 import { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { createCsr } from './csr.ts';
 import { generateKeys } from './keys.ts';
-import { openssl } from './testing.ts';
+import { openssl } from './openssl.testkit.ts';
 
 const keys = generateKeys();
 
