@@ -20,7 +20,7 @@ export interface DistributeOptions {
 }
 
 export interface Distribution {
-  /** null when every namespace could have its copy; else what keeps it from it */
+  /** null once namespaces and copies have been listed; else why not */
   problem(): string | null;
   stop(): Promise<void>;
 }
@@ -88,6 +88,8 @@ export function distribute({ client, config, log, clock, random = Math.random, o
     else queue.add(namespace);
   };
   void Promise.all([copies.synced, namespaces.synced]).then(() => {
+    // Not a reason to be unready: what has been copied stays, and the services beside this one are needed all the same.
+    if (source() === undefined) log.warn(`ConfigMap ${config.controlNamespace}/${ANCHORS_CONFIG_MAP} has no key ${ANCHORS_KEY} yet; kubectl mesh install writes it`);
     copies.on({ added: touched, updated: touched, deleted: touched });
     namespaces.on({ added: ({ metadata }) => queue.add(metadata.name), deleted: ({ metadata }) => queue.forget(metadata.name) });
   });
@@ -95,7 +97,6 @@ export function distribute({ client, config, log, clock, random = Math.random, o
   return {
     problem() {
       if (!copies.hasSynced() || !namespaces.hasSynced()) return `not listed yet: ${copies.lastError()?.message ?? namespaces.lastError()?.message ?? 'waiting for the API server'}`;
-      if (source() === undefined) return `ConfigMap ${config.controlNamespace}/${ANCHORS_CONFIG_MAP} has no key ${ANCHORS_KEY}; mesh-identity writes it`;
       return null;
     },
     async stop() {
