@@ -9,6 +9,8 @@ import { type PodFacts, factsOf } from './facts.ts';
 export interface PodDirectory {
   pods(): IterableIterator<PodFacts>;
   get(key: string): PodFacts | undefined;
+  /** the pod that has this address now; none for addresses of nodes */
+  byIp(ip: string): PodFacts | undefined;
   onChange(listener: (pod: PodFacts, gone: boolean) => void): () => void;
   readonly synced: Promise<void>;
   /** null, or why pods are not known yet */
@@ -26,6 +28,7 @@ function bare(pod: Pod): Pod {
 
 export function startDirectory({ kube, clock, log, controlNamespace }: DirectoryOptions): PodDirectory {
   const known = new Map<string, PodFacts>();
+  const addresses = new Map<string, string>();
   const listeners = new Set<(pod: PodFacts, gone: boolean) => void>();
   let latest: PodFacts | undefined;
   const watcher = watch({
@@ -35,10 +38,16 @@ export function startDirectory({ kube, clock, log, controlNamespace }: Directory
       return bare(pod);
     },
   });
+  /** Pods on their node's network share its address and are not found by it. */
+  const address = (old: PodFacts | undefined, now: PodFacts | undefined): void => {
+    if (old?.ip && addresses.get(old.ip) === old.key) addresses.delete(old.ip);
+    if (now?.ip && !now.hostNetwork) addresses.set(now.ip, now.key);
+  };
   /** The watch trims each object right before it tells of it. */
   const changed = ({ metadata }: Pod): void => {
     const facts = latest;
     if (facts === undefined || facts.key !== `${metadata.namespace ?? ''}/${metadata.name}`) return;
+    address(known.get(facts.key), facts);
     known.set(facts.key, facts);
     for (const listener of listeners) listener(facts, false);
   };
@@ -49,12 +58,14 @@ export function startDirectory({ kube, clock, log, controlNamespace }: Directory
       const facts = known.get(`${metadata.namespace ?? ''}/${metadata.name}`);
       if (facts === undefined) return;
       known.delete(facts.key);
+      address(facts, undefined);
       for (const listener of listeners) listener({ ...facts, live: false, ip: null }, true);
     },
   });
   return {
     pods: () => known.values(),
     get: (key) => known.get(key),
+    byIp: (ip) => known.get(addresses.get(ip) ?? ''),
     onChange(listener) {
       listeners.add(listener);
       for (const pod of known.values()) listener(pod, false);

@@ -16,6 +16,7 @@ export interface PodFacts {
   meshed: boolean;
   /** not ended and not being deleted */
   live: boolean;
+  hostNetwork: boolean;
   serviceAccount: string;
   /** milliseconds since the epoch */
   startedAt: number | undefined;
@@ -69,6 +70,7 @@ export function factsOf(pod: Pod, controlNamespace: string): PodFacts {
     labels: metadata.labels ?? {},
     meshed: metadata.labels?.[LABELS.controlPlaneNs] === controlNamespace,
     live: !ended && metadata.deletionTimestamp === undefined,
+    hostNetwork: spec.hostNetwork === true,
     serviceAccount: spec.serviceAccountName ?? 'default',
     startedAt: Number.isNaN(started) ? undefined : started,
     adminPort: namedPort(containers, ['mesh-admin', 'linkerd-admin'], PORTS.admin),
