@@ -3,7 +3,7 @@ import type { ConfigKey } from '../../api/annotations.ts';
 import type { MeshConfig } from '../../api/config.ts';
 import { CONTAINERS, identityName, LABELS } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
-import type { Container, Pod, Service } from '../../lib/kube/types.ts';
+import type { Container, Pod, Service, ServicePort } from '../../lib/kube/types.ts';
 import { portSet } from './port-set.ts';
 import type { ClusterView } from './view.ts';
 
@@ -32,10 +32,15 @@ const OPAQUE_PROTOCOLS = new Set(['kubectl-mesh.io/opaque', 'linkerd.io/opaque',
 
 /** The same for a port of a service: its annotation, its appProtocol, its namespace's annotation, the default list. */
 export function isOpaqueServicePort(service: Service, port: number, view: ClusterView, config: MeshConfig): boolean {
-  const found = service.spec.ports?.find((p) => p.port === port);
+  const found = servicePort(service, port);
   if (found?.appProtocol !== undefined && OPAQUE_PROTOCOLS.has(found.appProtocol)) return true;
   const opaque = annotation(service, 'opaque-ports', view) ?? config.proxy.opaquePorts.join(',');
   return portSet(opaque, new Map((service.spec.ports ?? []).flatMap((p) => (p.name ? [[p.name, p.port] as const] : []))))(port);
+}
+
+/** The declared TCP port of this number; UDP ports, which may share numbers with TCP ones, are none of the mesh's business. */
+export function servicePort(service: Service, port: number): ServicePort | undefined {
+  return service.spec.ports?.find((p) => p.port === port && (p.protocol ?? 'TCP') === 'TCP');
 }
 
 /** Value of an annotation on the object, else on its namespace. */

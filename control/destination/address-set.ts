@@ -1,5 +1,6 @@
 import type { MeshConfig } from '../../api/config.ts';
 import type { EndpointSlice, SliceEndpoint } from '../../lib/kube/types.ts';
+import { servicePort } from '../cluster/mesh.ts';
 import type { ClusterView } from '../cluster/view.ts';
 import { makeEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -43,12 +44,11 @@ function setOfService({ name, namespace, hostname, port }: ServiceTarget, view: 
   const service = view.service(key);
   const labels = { service: name, namespace };
   if (!service || service.spec.type === 'ExternalName') return { exists: false, endpoints: new Map(), localOnly: false, labels };
-  const portName = service.spec.ports?.find((p) => p.port === port)?.name ?? '';
-  const declared = service.spec.ports?.some((p) => p.port === port) ?? false;
+  const declared = servicePort(service, port);
   const candidates: { endpoint: SliceEndpoint; port: number }[] = [];
   for (const slice of oneFamily(view.slices(key))) {
     // A port that the service does not declare is dialled as it is: headless services are used that way.
-    const number = declared ? slice.ports?.find((p) => (p.name ?? '') === portName)?.port : port;
+    const number = declared ? slice.ports?.find((p) => (p.name ?? '') === (declared.name ?? ''))?.port : port;
     if (number === undefined || number === null) continue;
     for (const endpoint of slice.endpoints ?? []) {
       if (hostname === undefined || endpoint.hostname === hostname) candidates.push({ endpoint, port: number });

@@ -1,6 +1,6 @@
 import type { MeshConfig } from '../../../api/config.ts';
 import type { Service } from '../../../lib/kube/types.ts';
-import { isOpaqueServicePort } from '../../cluster/mesh.ts';
+import { isOpaqueServicePort, servicePort } from '../../cluster/mesh.ts';
 import { serviceName } from '../../cluster/target.ts';
 import type { ClusterView } from '../../cluster/view.ts';
 import type { Backend, OutboundPolicy, OutboundProtocol, OutboundRoute, Reference } from '../model.ts';
@@ -22,7 +22,7 @@ export function compileOutbound(service: Service, port: number, view: ClusterVie
   const { name, namespace = '' } = service.metadata;
   const reference: Reference = { kind: 'resource', group: 'core', type: 'Service', name, namespace, port };
   const backend: Backend = { reference, destination: `${serviceName(name, namespace, config.clusterDomain)}:${port}` };
-  const appProtocol = service.spec.ports?.find((p) => p.port === port)?.appProtocol?.toLowerCase() ?? '';
+  const appProtocol = servicePort(service, port)?.appProtocol?.toLowerCase() ?? '';
   const opaque = isOpaqueServicePort(service, port, view, config);
   return {
     reference,
