@@ -1,5 +1,5 @@
 import { ProxyError } from '../errors.ts';
-import { WINDOW, type Fields, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import { WINDOW, type Fields, type RequestHead, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { Wire } from '../io/wire.ts';
 import { FRAMING, writeBody, writeLastChunk, writeResponseHead, type Framing } from './encode.ts';
@@ -7,7 +7,6 @@ import { FRAMING, writeBody, writeLastChunk, writeResponseHead, type Framing } f
 /** What an exchange needs of the connection that it runs on. */
 export interface ExchangeOwner {
   readonly wire: Wire;
-  readonly version: 0 | 1;
   /** whether the connection may carry another request after this one, as far as is known now */
   keepsAlive(): boolean;
   /** the response says that the connection closes after it */
@@ -44,15 +43,17 @@ export class ServerExchange implements ResponseStream {
   private readonly owner: ExchangeOwner;
   private readonly method: string;
   private readonly upgrade: string;
+  private readonly version: 0 | 1 | 2;
   private framing: Framing = FRAMING.NONE;
   private remaining = 0;
   private owed = 0;
   private inService = true;
 
-  constructor(owner: ExchangeOwner, method: string, upgrade: string, requestDone: boolean) {
+  constructor(owner: ExchangeOwner, head: RequestHead, requestDone: boolean) {
     this.owner = owner;
-    this.method = method;
-    this.upgrade = upgrade;
+    this.method = head.method;
+    this.upgrade = head.upgrade;
+    this.version = head.version;
     this.requestDone = requestDone;
   }
 
@@ -83,7 +84,7 @@ export class ServerExchange implements ResponseStream {
       return;
     }
     // RFC 9110 15.2: an HTTP/1.0 client does not know 1xx.
-    if (this.owner.version === 0) return;
+    if (this.version === 0) return;
     if (head.status === 100) this.awaitsContinue = false;
     if (!writeResponseHead(this.owner.wire, head, FRAMING.NONE, -1, '')) this.owner.failed(badHead());
   }
@@ -108,7 +109,7 @@ export class ServerExchange implements ResponseStream {
     const length = status === 204 ? -1 : head.contentLength;
     if (bodyless) this.framing = FRAMING.NONE;
     else if (head.contentLength >= 0) this.framing = FRAMING.LENGTH;
-    else this.framing = this.owner.version === 1 ? FRAMING.CHUNKED : FRAMING.CLOSE;
+    else this.framing = this.version === 1 ? FRAMING.CHUNKED : FRAMING.CLOSE;
     this.remaining = this.framing === FRAMING.LENGTH ? head.contentLength : 0;
     // A client that waits for 100 may never send the body that its head announced; nobody could then tell what its next bytes are (RFC 9110 10.1.1).
     if (this.framing === FRAMING.CLOSE || this.awaitsContinue) this.owner.closeAfter();
@@ -121,7 +122,7 @@ export class ServerExchange implements ResponseStream {
 
   private connectionLine(): string {
     if (!this.owner.keepsAlive()) return 'connection: close\r\n';
-    return this.owner.version === 0 ? 'connection: keep-alive\r\n' : '';
+    return this.version === 0 ? 'connection: keep-alive\r\n' : '';
   }
 
   private openTunnel(head: ResponseHead, switching: boolean): void {
