@@ -56,6 +56,7 @@ export class Proxy {
   private readonly credentials: Credentials;
   private readonly terminator: Terminator;
   private readonly certifier: Certifier;
+  private readonly stops: (() => void)[] = [];
 
   constructor(deps: ProxyDeps) {
     const { env, log, clock, random } = (this.deps = deps);
@@ -73,8 +74,9 @@ export class Proxy {
       const key = `${addr.host}:${addr.port}`;
       let c = channels.get(key);
       if (c === undefined) {
-        const { service, authority } = new ControlChannel(addr, this.controlConfig(key), systemResolve, log);
-        channels.set(key, c = { service, authority, clock, random });
+        const control = new ControlChannel(addr, this.controlConfig(key), systemResolve, log);
+        this.stops.push(() => control.stop());
+        channels.set(key, c = { service: control.service, authority: control.authority, clock, random });
       }
       return c;
     };
@@ -88,12 +90,14 @@ export class Proxy {
       clock, log, destination, policy, balancers, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
       context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
     });
+    this.stops.push(() => this.certifier.stop(), () => targets.stop());
     this.acceptOutbound = new Outbound(this.core, deps.origDst.outbound, targets, pool).accept;
 
     const rules = defaultRules(env.defaultInboundPolicy, env.clusterNetworks);
     const labels = { srv_group: '', srv_kind: 'default', srv_name: env.defaultInboundPolicy };
     const opaque = new Set(env.opaquePorts);
     const policies = new PortPolicies(policy, env.policy.workload, env.inboundPorts, (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules), log);
+    this.stops.push(() => policies.stop());
     this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port).accept;
 
     this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').with({ version: VERSION }).value = 1;
@@ -136,7 +140,11 @@ export class Proxy {
 
   async drain(graceMs: number): Promise<void> {
     await this.core.drain(graceMs);
-    this.certifier.stop();
+  }
+
+  /** Ends what would otherwise go on for ever: streams to the control plane, their connections, renewal. */
+  stop(): void {
+    for (const stop of this.stops) stop();
   }
 
   private pollAnchors(): void {

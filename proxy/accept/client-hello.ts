@@ -50,13 +50,14 @@ function helloSni(b: Uint8Array): Hello {
   let p = 34; // legacy_version, random
   const u8 = (): number => b[p++] ?? NaN;
   const u16 = (): number => (u8() << 8) | u8();
-  p += u8(); // session id
-  const ciphers = u16();
-  p += ciphers;
-  p += u8(); // compression methods
+  const skip = (n: number): void => { p += n; };
+  skip(u8()); // session id
+  skip(u16()); // cipher suites
+  skip(u8()); // compression methods
   if (!(p <= b.length)) return NOT_TLS;
   if (p === b.length) return { kind: 'hello', sni: '' };
-  const end = p + 2 + u16();
+  const extensions = u16();
+  const end = p + extensions;
   if (!(end <= b.length)) return NOT_TLS;
   while (p + 4 <= end) {
     const type = u16();

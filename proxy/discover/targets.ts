@@ -146,6 +146,11 @@ export class Targets {
     return t;
   }
 
+  stop(): void {
+    for (const t of this.byAddr.values()) t.stop();
+    this.byAddr.clear();
+  }
+
   private sweepLater(): void {
     this.config.clock.after(this.config.idleMs / 4, () => {
       const limit = this.config.clock.now() - this.config.idleMs;

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { ManualClock } from '../../lib/clock.ts';
+import { ProxyError } from '../errors.ts';
+import type { ClientConnection, Layer, RequestHead as Head, RequestStream, ResponseStream } from '../message/contract.ts';
+import { RequestHead, ResponseHead } from '../message/contract.ts';
+import { RESET, type Reset } from '../message/reset.ts';
+import { Balancer } from './balancer.ts';
+import { dispatch } from './dispatch.ts';
+import type { EndpointInfo } from './endpoint.ts';
+import { PeakEwma } from './peak-ewma.ts';
+import type { PoolConfig } from './pool.ts';
+
+const info = (ip: string): EndpointInfo => ({ addr: { ip, port: 80 }, weight: 1, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 });
+const through: Layer = (next) => next;
+
+/** A connection that keeps what it is asked for; `answer` acts on each exchange. */
+class FakeConnection implements ClientConnection {
+  active = 0;
+  closed = false;
+  onChange: (() => void) | null = null;
+  readonly ip: string;
+  private readonly answer: (conn: FakeConnection, client: ResponseStream, body: string[]) => void;
+  constructor(ip: string, answer: (conn: FakeConnection, client: ResponseStream, body: string[]) => void) {
+    this.ip = ip;
+    this.answer = answer;
+  }
+  get capacity(): number {
+    return this.closed || this.active > 0 ? 0 : 1;
+  }
+  readonly call = (_head: Head, ended: boolean, client: ResponseStream): RequestStream => {
+    this.active++;
+    const body: string[] = [];
+    const done = (): void => {
+      queueMicrotask(() => {
+        this.active--;
+        this.answer(this, client, body);
+        this.onChange?.();
+      });
+    };
+    if (ended) done();
+    return { data: (b, s, e) => { body.push(b.toString('latin1', s, e)); client.credit(e - s); }, end: done, reset() {}, credit() {} };
+  };
+  drain(): void { this.destroy(); }
+  destroy(): void {
+    this.closed = true;
+    this.onChange?.();
+  }
+}
+
+interface Outcome { status: number; body: string; resets: Reset[]; failed: ProxyError | null; credited: number }
+
+class Client implements ResponseStream {
+  readonly out: Outcome = { status: 0, body: '', resets: [], failed: null, credited: 0 };
+  informational(): void {}
+  head(h: ResponseHead): void { this.out.status = h.status; }
+  data(b: Buffer, s: number, e: number): void { this.out.body += b.toString('latin1', s, e); }
+  end(): void {}
+  reset(r: Reset): void { this.out.resets.push(r); }
+  credit(n: number): void { this.out.credited += n; }
+}
+
+interface Setup { up?: (ip: string) => boolean; answer?: (ip: string, client: ResponseStream, body: string[]) => void; maxTries?: number }
+
+function setup(ips: string[], s: Setup): { balancer: Balancer; clock: ManualClock; send: (body?: string[]) => Client; asked: string[]; dials: string[] } {
+  const clock = new ManualClock();
+  const asked: string[] = [];
+  const dials: string[] = [];
+  const byPort = new Map<net.Socket, string>();
+  const pool: PoolConfig = {
+    clock, idleMs: 1000, maxConnections: 10, retryDelayMs: 100,
+    connect: (i, _p, done, failed) => {
+      dials.push(i.addr.ip);
+      queueMicrotask(() => {
+        const socket = new net.Socket();
+        byPort.set(socket, i.addr.ip);
+        if (s.up?.(i.addr.ip) === false) failed(new ProxyError('CONNECT'));
+        else done(socket);
+      });
+      return { cancel() {} };
+    },
+    http1: (socket) => new FakeConnection(byPort.get(socket)!, (conn, client, body) => {
+      asked.push(conn.ip);
+      (s.answer ?? ((ip, c) => { c.head(new ResponseHead(200, [])); const b = Buffer.from(ip); c.data(b, 0, b.length); c.end(null); }))(conn.ip, client, body);
+    }),
+    http2: () => { throw new Error('not used'); },
+  };
+  let seed = 1;
+  const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const balancer = new Balancer('svc', { pool, failFastMs: 3000, maxWaiting: 2, layers: () => through, random });
+  if (ips.length > 0) balancer.add(ips.map(info));
+  return {
+    balancer, clock, asked, dials,
+    send: (body) => {
+      const client = new Client();
+      const service = dispatch({ balancer, protocol: () => 'http1', maxTries: s.maxTries ?? 3, fail: (_h, _c, e) => { client.out.failed = e; } });
+      const up = service(new RequestHead('GET', 'http', 'svc', '/', []), body === undefined, client);
+      for (const part of body ?? []) {
+        const b = Buffer.from(part);
+        up.data(b, 0, b.length);
+      }
+      if (body !== undefined) up.end(null);
+      return client;
+    },
+  };
+}
+
+const turn = (): Promise<void> => new Promise((r) => { setImmediate(() => setImmediate(r)); });
+
+describe('peak EWMA', () => {
+  it('believes a slow sample at once and faster ones slowly', () => {
+    const e = new PeakEwma(0);
+    assert.equal(e.value(0), 30);
+    e.observe(500, 0);
+    assert.equal(e.value(0), 500);
+    e.observe(10, 1000);
+    assert.ok(e.value(1000) > 400 && e.value(1000) < 500);
+    assert.ok(e.value(60_000) < 5);
+  });
+});
+
+describe('dispatch', () => {
+  it('sends requests over connections that are kept', async () => {
+    const t = setup(['a'], {});
+    for (let i = 0; i < 3; i++) {
+      const c = t.send();
+      await turn();
+      assert.deepEqual([c.out.status, c.out.body], [200, 'a']);
+    }
+    assert.equal(t.dials.length, 1);
+  });
+
+  it('prefers the endpoint that answers faster', async () => {
+    const t = setup(['slow', 'fast'], {});
+    t.balancer.add([]);
+    for (let i = 0; i < 200; i++) {
+      const e = t.balancer.pick(null)!;
+      e.observe(e.info.addr.ip === 'slow' ? 200 : 2, t.clock.now());
+    }
+    const picks = Array.from({ length: 100 }, () => t.balancer.pick(null)!.info.addr.ip);
+    assert.ok(picks.filter((p) => p === 'fast').length > 60, picks.join());
+  });
+
+  it('goes to another endpoint when one cannot be connected to, and leaves that one alone for a while', async () => {
+    const t = setup(['down', 'up'], { up: (ip) => ip === 'up' });
+    for (let i = 0; i < 10; i++) {
+      const c = t.send();
+      await turn();
+      await turn();
+      assert.equal(c.out.body, 'up');
+    }
+    assert.equal(t.dials.filter((d) => d === 'down').length, 1);
+    t.clock.advance(150);
+    for (let i = 0; i < 20; i++) {
+      t.send();
+      await turn();
+      await turn();
+    }
+    assert.equal(t.dials.filter((d) => d === 'down').length, 2);
+  });
+
+  it('sends a refused request again with its body, and gives credit for it once', async () => {
+    let first = '';
+    const t = setup(['a', 'b'], { answer: (ip, client, body) => {
+      first ||= ip;
+      if (ip === first) client.reset(RESET.refused);
+      else {
+        client.head(new ResponseHead(200, []));
+        const b = Buffer.from(`${body.join('')}`);
+        client.data(b, 0, b.length);
+        client.end(null);
+      }
+    } });
+    const c = t.send(['one', 'two']);
+    for (let i = 0; i < 6; i++) await turn();
+    assert.deepEqual([c.out.status, c.out.body, c.out.credited], [200, 'onetwo', 6]);
+    assert.equal(new Set(t.asked).size, 2);
+  });
+
+  it('does not send again what is too large to keep', async () => {
+    const t = setup(['a', 'b'], { answer: (_ip, client) => client.reset(RESET.refused) });
+    const c = t.send(Array.from({ length: 40 }, () => 'x'.repeat(4096)));
+    for (let i = 0; i < 6; i++) await turn();
+    assert.deepEqual(c.out.resets, [RESET.refused]);
+    assert.equal(t.asked.length, 1);
+  });
+
+  it('does not repeat what was reset for another reason', async () => {
+    const t = setup(['a', 'b'], { answer: (_ip, client) => client.reset(RESET.io) });
+    const c = t.send();
+    await turn();
+    await turn();
+    assert.deepEqual(c.out.resets, [RESET.io]);
+    assert.equal(t.asked.length, 1);
+  });
+
+  it('waits for endpoints, sheds beyond the bound, and fails in time', async () => {
+    const t = setup([], {});
+    const waiting = [t.send(), t.send()];
+    assert.equal(t.send().out.failed?.code, 'LOAD_SHED');
+    t.clock.advance(2999);
+    assert.equal(waiting[0]!.out.failed, null);
+    t.balancer.add([info('late')]);
+    await turn();
+    assert.equal(waiting[0]!.out.body, 'late');
+    t.balancer.clear();
+    const lost = t.send();
+    t.clock.advance(3100);
+    assert.equal(lost.out.failed?.code, 'NO_ENDPOINTS');
+  });
+
+  it('closes idle connections', async () => {
+    const t = setup(['a'], {});
+    t.send();
+    await turn();
+    t.clock.advance(2500);
+    t.send();
+    await turn();
+    assert.equal(t.dials.length, 2);
+  });
+});
