@@ -17,6 +17,7 @@ const REGISTRY: ServiceRegistry = {
   policy: () => import('./policy/start.ts'),
   anchors: () => import('./anchors/start.ts'),
   metrics: () => import('./metrics/start.ts'),
+  tap: () => import('./tap/start.ts'),
   // the one place where control knows of the webhooks: they run in the same process by default
   injector: () => import('../webhook/start.ts'),
 };
@@ -61,6 +62,7 @@ async function main(services: readonly string[]): Promise<number> {
   log.info({ version: VERSION, services }, 'starting');
   try {
     await runServices({ services, registry: REGISTRY, env, config, log, clock: systemClock, signal: stopping.signal });
+    log.info('stopped');
     return 0;
   } catch (err) {
     log.fatal({ err }, 'a service did not start');
