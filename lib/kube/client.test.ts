@@ -4,6 +4,7 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { createKubeClient } from './client.ts';
 import { inCluster, plain } from './connection.ts';
 import { connectKube } from './connect.ts';
@@ -169,5 +170,13 @@ describe('kube connections', () => {
     await assert.rejects(connectKube({}, () => 0, { path, context: 'b' }), /no usable context "b"; it has: a\. Choose one/);
     await assert.rejects(connectKube({}, () => 0, { path: join(directory, 'none') }), /cannot read .*none/);
     await api.close();
+  });
+
+  it('does not repeat what a broken kubeconfig holds: it may be a key', async () => {
+    const path = join(directory, 'config');
+    await writeFile(path, 'apiVersion: v1\nusers:\n- user:\n    client-key-data: SECRET\n      bad indent: x\n');
+    const error = await failure(connectKube({}, () => 0, { path }));
+    assert.match(error.message, /^cannot read .*config: .+ in line 5$/);
+    assert.doesNotMatch(inspect(error), /SECRET/);
   });
 });

@@ -24,8 +24,7 @@ export async function kubeconfig(options: KubeconfigOptions = {}): Promise<Conne
     if (options.path !== undefined) config.loadFromFile(options.path);
     else config.loadFromDefault();
   } catch (cause) {
-    const where = options.path ?? 'the default kubeconfig';
-    throw invalid(`cannot read ${where}: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw invalid(`cannot read ${options.path ?? 'the default kubeconfig'}: ${reasonOf(cause)}`);
   }
   if (options.context !== undefined) {
     if (!config.getContextObject(options.context)) throw invalid(unknownContext(options.context, config));
@@ -86,6 +85,13 @@ function unknownContext(name: string, config: KubeConfig): string {
   return `the kubeconfig has no usable context "${name}"; ${list}. Choose one with --context, or another file with --kubeconfig`;
 }
 
-function invalid(message: string, cause?: unknown): KubeError {
-  return new KubeError(0, 'InvalidConfig', message, undefined, cause);
+/** A YAML error carries the text around it, which may be a private key: only its reason and line are told, and it is no `cause`. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const { reason, mark } = error as { reason?: string; mark?: { line?: number } };
+  return reason === undefined ? error.message : `${reason} in line ${(mark?.line ?? 0) + 1}`;
+}
+
+function invalid(message: string): KubeError {
+  return new KubeError(0, 'InvalidConfig', message);
 }
