@@ -93,6 +93,34 @@ describe('HTTP/1 fuzz', () => {
     }), { numRuns: 1500 });
   });
 
+  it('what is taken and sent on is one request for Node, the same one', async () => {
+    const node = nodeServer();
+    await fc.assert(fc.asyncProperty(requests, async (text) => {
+      const { seen } = await ours(Buffer.from(text, 'latin1'));
+      for (const one of seen.filter((r) => r.done)) {
+        const { head } = one;
+        fc.pre(http.METHODS.includes(head.method) && head.method !== 'CONNECT' && head.upgrade === '');
+        const c = memoryClient();
+        const { request, answer } = c.call(head, one.ended);
+        const body = Buffer.from(one.body, 'latin1');
+        if (!one.ended) {
+          request.data(body, 0, body.length);
+          request.end(one.trailers);
+        }
+        const sent = await c.output();
+        c.socket.destroy();
+        assert.equal(answer.reset, null, sent);
+        const theirs = await node.parse(Buffer.from(sent, 'latin1'));
+        assert.equal(theirs.error, null, JSON.stringify(sent));
+        assert.equal(theirs.requests.length, 1);
+        const [other] = theirs.requests;
+        assert.deepEqual([other!.method, other!.body], [head.method, one.body]);
+        if (!head.absoluteForm) assert.equal(other!.url, head.path);
+        assert.deepEqual(comparable(other!.headers, new Set()), comparable(head.fields, new Set()));
+      }
+    }), { numRuns: 700 });
+  });
+
   it('the same bytes in other pieces give the same requests', async () => {
     await fc.assert(fc.asyncProperty(requests, fc.array(fc.nat(400), { minLength: 1, maxLength: 12 }), async (text, cuts) => {
       const bytes = Buffer.from(text, 'latin1');
