@@ -65,11 +65,12 @@ for (const transportHeader of [true, false]) {
       const session = http2.connect(`http://127.0.0.1:${pair.client.outboundPort}`);
       const stream = session.request({ ':method': 'POST', ':path': '/svc/Method' });
       const trailers = new Promise<http2.IncomingHttpHeaders>((r) => { stream.once('trailers', r); });
+      const ended = new Promise((r) => { stream.once('end', r); });
       let body = '';
       stream.on('data', (c: Buffer) => { body += c.toString(); });
       stream.end('x'.repeat(100_000));
       assert.equal((await trailers)['grpc-status'], '0');
-      await new Promise((r) => { stream.once('end', r); });
+      await ended;
       assert.equal(body.length, 100_000);
       session.close();
       await pair.close();
