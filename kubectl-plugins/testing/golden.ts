@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Compares a text with a file in the folder `testdata` beside the test; UPDATE_GOLDEN=1 rewrites the file instead. */
+export function matchesGolden(test: ImportMeta, file: string, actual: string): void {
+  const path = join(test.dirname, 'testdata', file);
+  if (process.env['UPDATE_GOLDEN'] === '1') {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, actual);
+    return;
+  }
+  assert.ok(existsSync(path), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
+  assert.equal(actual, readFileSync(path, 'utf8'), `${file} differs; if that is meant, UPDATE_GOLDEN=1 rewrites it`);
+}
