@@ -46,8 +46,7 @@ export function createApiServer({ tls, kube, frontProxy, groups, failed }: ApiSe
   function authenticate({ raw }: FastifyRequest): User {
     const proxy = frontProxy();
     const socket = raw.socket as TLSSocket;
-    const name = proxy !== null && socket.authorized ? socket.getPeerCertificate().subject?.CN : undefined;
-    const user = proxy === null || name === undefined ? null : userOf(proxy, String(name), raw.headersDistinct);
+    const user = proxy !== null && socket.authorized ? userOf(proxy, String(socket.getPeerCertificate().subject?.CN ?? ''), raw.headersDistinct) : null;
     if (user === null) throw new ApiError(401, 'Unauthorized', 'this API is reached through the Kubernetes API server: kubectl get --raw PATH, or kubectl mesh');
     return user;
   }
