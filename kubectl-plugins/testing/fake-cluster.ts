@@ -131,7 +131,7 @@ function parsePath(path: string): At | undefined {
   if (own) return { resource: KINDS.namespaces, namespace: undefined, name: own[1] };
   const match = /^\/(?:api|apis\/([^/]+))\/[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?$/.exec(path);
   const resource = match && Object.values<Resource>(KINDS).find((r) => r.group === (match[1] ?? '') && r.plural === match[3]);
-  return resource ? { resource, namespace: match[2], name: match[4] } : undefined;
+  return resource ? { resource, namespace: match[2], name: match[4] && decodeURIComponent(match[4]) } : undefined;
 }
 
 function selector(url: URL): (object: KubeObject) => boolean {
