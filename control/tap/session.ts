@@ -63,8 +63,9 @@ export async function tap(options: TapSessionOptions): Promise<{ ended: Promise<
     function start(pod: PodFacts): void {
       if (following.has(pod.key) || !belongs(pod) || !tappable(pod)) return;
       const stop = new AbortController();
-      const done = follow(pod, { ...options, signal: AbortSignal.any([signal, stop.signal]) }, () => following.size, opened, (e) => failed(pod, e));
-      following.set(pod.key, { stop, done });
+      const entry = { stop, done: Promise.resolve() };
+      following.set(pod.key, entry);
+      entry.done = follow(pod, { ...options, signal: AbortSignal.any([signal, stop.signal]) }, () => following.size, opened, (e) => failed(pod, e));
     }
 
     const unsubscribe = directory.onChange((pod, gone) => {
