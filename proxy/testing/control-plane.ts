@@ -1,6 +1,7 @@
 /** A control plane for tests of the proxy in one process: certifies anybody and answers discovery from a table. Clear text on loopback. */
-import { X509Certificate, createPublicKey } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import net from 'node:net';
+import tls from 'node:tls';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import * as t from '../../api/gen/tables.ts';
@@ -9,6 +10,7 @@ import { decode, encode, type Init, type Table } from '../../lib/grpc/wire.ts';
 import { frame, FrameParser } from '../../lib/grpc/frame.ts';
 import { Authority, createRoot } from '../../lib/pki/authority.ts';
 import type { WeightedAddr } from '../../api/gen/destination_pb.js';
+import { pem } from '../discover/certify.ts';
 import { ipMessage, ipText } from '../discover/convert.ts';
 import { serveHttp2 } from '../http2/index.ts';
 import { Wire } from '../io/wire.ts';
@@ -29,22 +31,30 @@ export class TestControlPlane {
   port = 0;
   calls: string[] = [];
   private authority!: Authority;
+  private secure: tls.Server | null = null;
   private readonly server = net.createServer({ allowHalfOpen: true, noDelay: true }, (s) => {
     this.sockets.add(s);
     s.on('error', () => {});
     s.once('close', () => this.sockets.delete(s));
-    serveHttp2(new Wire(s), this.service, { clock: systemClock, count: () => {}, refuse: (e) => new ResponseHead(e.code === 'HEAD_TOO_LARGE' ? 431 : 400, []) }, null);
+    if (this.secure === null) this.serve(s);
+    else this.secure.emit('connection', s);
   });
+  private readonly serve = (s: net.Socket): void => {
+    s.on('error', () => {});
+    serveHttp2(new Wire(s), this.service, { clock: systemClock, count: () => {}, refuse: (e) => new ResponseHead(e.code === 'HEAD_TOO_LARGE' ? 431 : 400, []) }, null);
+  };
   private readonly sockets = new Set<net.Socket>();
   private readonly watchers = new Map<string, Set<ResponseStream>>();
 
-  async start(port = 0): Promise<void> {
+  /** In clear text on loopback, or over mesh TLS as `identity` on another address. */
+  async start(port = 0, host = '127.0.0.1', identity = ''): Promise<void> {
     if (this.anchors === '') {
       const root = await createRoot({ commonName: 'root.test', days: 1, now: Date.now() });
       this.anchors = root.certificate;
       this.authority = await Authority.load(root, root.certificate, Date.now());
     }
-    await new Promise<void>((resolve) => { this.server.listen(port, '127.0.0.1', resolve); });
+    if (identity !== '') await this.serveTls(identity);
+    await new Promise<void>((resolve) => { this.server.listen(port, host, resolve); });
     this.port = (this.server.address() as net.AddressInfo).port;
   }
 
@@ -112,6 +122,13 @@ export class TestControlPlane {
       set.add(client);
       send(client, t.destination_Update, { update: { case: 'add', value: { addrs: (this.services.get(key)?.endpoints ?? []).map(weighted), metricLabels: { namespace: 'test' } } } });
     } else fail(12);
+  }
+
+  private async serveTls(identity: string): Promise<void> {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const leaf = await this.authority.issue({ publicKey, dnsNames: [identity], lifetimeSeconds: DAY, skewSeconds: 10, now: Date.now() });
+    const cert = [leaf.der, ...this.authority.intermediates].map(pem).join('');
+    this.secure = tls.createServer({ key: privateKey.export({ type: 'pkcs8', format: 'pem' }), cert, ca: this.anchors, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, this.serve);
   }
 
   private async certify(message: Uint8Array, client: ResponseStream): Promise<void> {
