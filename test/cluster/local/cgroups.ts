@@ -6,17 +6,29 @@ import { clusterCgroup } from './layout.ts';
 
 const ROOT = '/sys/fs/cgroup';
 
-/** Mount points of the hierarchies that a kubelet looks at. */
-async function hierarchies(): Promise<{ path: string; unified: boolean }[]> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '));
-  const v1 = mounts.filter((fields) => fields[2] === 'cgroup').map((fields) => ({ path: fields[1]!, unified: false }));
-  const v2 = mounts.filter((fields) => fields[2] === 'cgroup2' && fields[1] === ROOT).map((fields) => ({ path: fields[1]!, unified: true }));
-  return [...v1, ...v2];
+interface Hierarchy {
+  /** mount point */
+  path: string;
+  /** cgroup v2 */
+  unified: boolean;
 }
 
-/** Makes a cgroup below the root of every hierarchy. A kubelet does not make its cgroupRoot itself. */
+/** Hierarchies in the form of /proc/self/mounts. */
+export function parseHierarchies(mounts: string): Hierarchy[] {
+  const fields = mounts.split('\n').map((line) => line.split(' '));
+  return fields.flatMap(([, path, type]) => (path !== undefined && (type === 'cgroup' || type === 'cgroup2') ? [{ path, unified: type === 'cgroup2' }] : []));
+}
+
+async function hierarchies(): Promise<Hierarchy[]> {
+  return parseHierarchies(await readFile('/proc/self/mounts', 'utf8'));
+}
+
+/**
+ * Makes a cgroup below the root of every hierarchy that a kubelet looks at, because it does not make its cgroupRoot itself.
+ * Where v1 and v2 are both mounted, v1 has the controllers and runc makes what it wants in v2.
+ */
 export async function makeCgroup(cgroup: string): Promise<void> {
-  for (const { path, unified } of await hierarchies()) {
+  for (const { path, unified } of (await hierarchies()).filter((hierarchy) => !hierarchy.unified || hierarchy.path === ROOT)) {
     const dir = join(path, cgroup);
     try {
       await mkdir(dir, { recursive: true });

@@ -1,41 +1,68 @@
 /** One run at a time, by flock(1): the kernel lets go when the holder dies, so a killed run blocks nobody. */
 import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { lastLines } from '../exec.ts';
 import { ClusterError, type Progress } from '../provider.ts';
 
 const PATIENCE_MS = 1000;
 
+/** Whether the file goes when the work is done. */
+export type AfterUse = 'keep' | 'remove';
+
 /** Runs `work` while holding the lock on `path` (made if missing); says so if it has to wait for another process. */
-export async function locked<T>(path: string, log: Progress, work: () => Promise<T>): Promise<T> {
+export async function locked<T>(path: string, log: Progress, work: () => Promise<T>, after: AfterUse = 'keep'): Promise<T> {
   const release = await acquire(path, log);
   try {
     return await work();
   } finally {
+    if (after === 'remove') await rm(path, { force: true });
     await release();
   }
 }
 
+/** Someone may have removed the file while this process waited for it; the lock then guards nothing, so it is taken again. */
 async function acquire(path: string, log: Progress): Promise<() => Promise<void>> {
-  await mkdir(dirname(path), { recursive: true });
-  // cat lives until our end of its input closes, which happens however this process ends.
-  const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const ended = new Promise<void>((resolve) => void holder.on('close', () => resolve()));
-  const patience = setTimeout(() => log(`waiting for another run that holds ${path}`), PATIENCE_MS);
+  const patience = setTimeout(() => log(`waiting for another run, which holds ${path}`), PATIENCE_MS);
   try {
-    await new Promise<void>((resolve, reject) => {
-      createInterface(holder.stdout).once('line', () => resolve());
-      holder.once('error', reject);
-      void ended.then(() => reject(new Error('it ended at once')));
-    });
+    await mkdir(dirname(path), { recursive: true });
+    for (;;) {
+      const { identity, release } = await hold(path);
+      if (identity === (await identityOf(path))) return release;
+      await release();
+    }
   } catch (error) {
-    throw new ClusterError(`Could not lock ${path}: ${(error as Error).message}. The lock is taken with flock from util-linux; check that it is installed and that the folder can be written.`, { cause: error });
+    throw new ClusterError(
+      `Could not lock ${path}: ${(error as Error).message}. The lock is taken with flock from util-linux; check that it is installed and that the folder can be written.`,
+      { cause: error },
+    );
   } finally {
     clearTimeout(patience);
   }
-  return async () => {
+}
+
+/** Locks the file of its first argument, says which file that was, and stays until its input ends. */
+const HOLD = 'exec 9>>"$1" && flock 9 && stat -L -c %d:%i /proc/self/fd/9 && exec cat';
+
+async function hold(path: string): Promise<{ identity: string; release: () => Promise<void> }> {
+  // cat lives until our end of its input closes, which happens however this process ends.
+  const holder = spawn('sh', ['-c', HOLD, 'sh', path], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  holder.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  const ended = new Promise<void>((resolve) => void holder.on('close', () => resolve()));
+  const identity = await new Promise<string>((resolve, reject) => {
+    createInterface(holder.stdout).once('line', resolve);
+    holder.once('error', reject);
+    void ended.then(() => reject(new Error(lastLines(complaint))));
+  });
+  const release = async () => {
     holder.stdin.end();
     await ended;
   };
+  return { identity, release };
+}
+
+async function identityOf(path: string): Promise<string> {
+  return stat(path).then(({ dev, ino }) => `${dev}:${ino}`, () => '');
 }

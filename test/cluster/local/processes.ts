@@ -8,10 +8,11 @@ export async function nodeProcess(node: NodeLayout): Promise<number | undefined>
   const text = await readFile(`${node.dir}/init.pid`, 'utf8').catch(() => '');
   const pid = Number(text);
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  return (await arguments_(pid)).includes(node.initScript) ? pid : undefined;
+  return (await argumentsOf(pid)).includes(node.initScript) ? pid : undefined;
 }
 
-async function arguments_(pid: number): Promise<string[]> {
+/** Command line of a process, empty if it has ended. */
+export async function argumentsOf(pid: number): Promise<string[]> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
 }
 
@@ -25,7 +26,7 @@ export async function processesOf(netns: readonly string[], isMark: (argument: s
   const found = await Promise.all(
     pids.map(async (pid) => {
       const inode = await stat(`/proc/${pid}/ns/net`).then((s) => s.ino, () => -1);
-      return inodes.has(inode) || (await arguments_(pid)).some(isMark) ? pid : undefined;
+      return inodes.has(inode) || (await argumentsOf(pid)).some(isMark) ? pid : undefined;
     }),
   );
   return found.filter((pid) => pid !== undefined);

@@ -1,6 +1,5 @@
 /** Clusters of this machine: real Kubernetes, each node in namespaces of its own, without a container engine. */
-import { rm, writeFile } from 'node:fs/promises';
-import { access } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkName, ClusterError, DEFAULT_NAME, type Cluster, type ClusterProvider, type Progress, type UpOptions } from '../provider.ts';
 import type { Env } from '../env.ts';
@@ -69,8 +68,7 @@ export function localProvider(deps: LocalDeps): ClusterProvider {
       return cluster && (await nodesRun(cluster)) ? asCluster(deps, cluster, join(env.cacheDir, KUBERNETES.name)) : undefined;
     },
     down: async (name = DEFAULT_NAME, log = () => undefined) => {
-      await locked(lockFile(checkName(name)), log, () => removeCluster(run, env.clustersDir, name));
-      await rm(lockFile(name), { force: true });
+      await locked(lockFile(checkName(name)), log, () => removeCluster(run, env.clustersDir, name), 'remove');
     },
   };
 }
