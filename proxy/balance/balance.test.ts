@@ -166,7 +166,7 @@ describe('dispatch', () => {
       if (ip === first) client.reset(RESET.refused);
       else {
         client.head(new ResponseHead(200, []));
-        const b = Buffer.from(`${body.join('')}`);
+        const b = Buffer.from(body.join(''));
         client.data(b, 0, b.length);
         client.end(null);
       }

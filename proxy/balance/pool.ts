@@ -159,7 +159,7 @@ class Lane {
   drain(): void {
     this.draining = true;
     this.config.clock.cancel(this.sweeper);
-    for (const c of [...this.conns]) c.drain();
+    for (const c of this.conns.slice()) c.drain();
   }
 }
 

@@ -134,7 +134,7 @@ class TapObserver implements Observer {
       destination: tcpAddress(parties.destination), destinationMeta: { labels: parties.destinationLabels },
       proxyDirection: parties.direction === 'INBOUND' ? 1 : 2,
       event: { case: 'http', value: { event } },
-    } as Init<TapEvent>);
+    });
   }
 }
 

@@ -89,7 +89,7 @@ export class Registry {
   }
 
   private add<T extends Counter | Histogram>(f: Family<T>): Family<T> {
-    this.families.push(f as unknown as Family<Counter | Histogram>);
+    this.families.push(f);
     return f;
   }
 

@@ -157,7 +157,7 @@ function weighted(e: FakeEndpoint): Init<WeightedAddr> {
       tlsIdentity: { strategy: { case: 'dnsLikeIdentity', value: { name: e.identity } }, serverName: { name: e.identity } },
       protocolHint: { protocol: e.h2 === false ? { case: undefined } : { case: 'h2', value: {} }, ...(e.transportPort === undefined ? {} : { opaqueTransport: { inboundPort: e.transportPort } }) },
     }),
-  } as Init<WeightedAddr>;
+  };
 }
 
 function policy(path: string, opaque: boolean): Init<import('../../api/gen/outbound_pb.js').OutboundPolicy> {
