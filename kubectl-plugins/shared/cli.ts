@@ -51,7 +51,7 @@ function program(choose: (command: Command, args: Args) => void, enter: (place: 
   let parser = yargs()
     .scriptName(PROGRAM)
     .usage('$0 <command>\n\nA service mesh for Kubernetes: mutual TLS, golden metrics and traffic policy for the pods you choose.')
-    .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': false, 'dot-notation': false })
+    .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false })
     .option('verbose', { type: 'boolean', describe: 'show the cause of an error, with its stack' })
     .version(VERSION)
     .help('help')
@@ -66,10 +66,15 @@ function program(choose: (command: Command, args: Args) => void, enter: (place: 
       command: command.usage,
       describe: command.hidden ? false : command.summary,
       builder: (y) => describe(y, command, enter),
-      handler: (args) => choose(command, args as Args),
+      handler: (args) => choose(command, lastGiven(command, args)),
     });
   }
   return parser;
+}
+
+/** Of a flag that is given twice the last counts, as for kubectl. */
+function lastGiven(command: Command, args: Args): Args {
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, name in command.flags && Array.isArray(value) ? (value as unknown[]).at(-1) : value]));
 }
 
 function describe(y: Argv, command: Command, enter: (place: Omit<Place, 'typed'>) => void): Argv {

@@ -6,7 +6,7 @@ import { EXIT } from './exit.ts';
 export function explain(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof KubeError) return explainKube(error);
-  return new CliError(`${messageOf(error)} Run the command again with --verbose to see where this came from.`, EXIT.failed, { cause: error });
+  return new CliError(`${messageOf(error).replace(/[.\s]*$/, '')}. Run the command again with --verbose to see where this came from.`, EXIT.failed, { cause: error });
 }
 
 function explainKube(error: KubeError): CliError {
@@ -49,8 +49,10 @@ function forbidden(text: string): string {
   const found = /User "([^"]*)" cannot (\S+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?/.exec(text);
   if (!found) return `You are not allowed to do this: ${text}. Ask an administrator of the cluster for the permission.`;
   const [, user, verb, resource, group, namespace] = found;
-  const what = group ? `${resource}.${group}` : resource;
-  const where = namespace ? ` -n ${namespace}` : '';
+  const [plural, subresource] = resource!.split('/');
+  const dotted = group ? `${plural}.${group}` : plural;
+  const what = subresource ? `${dotted}/${subresource}` : dotted;
+  const where = `${subresource ? ` --subresource=${subresource}` : ''}${namespace ? ` -n ${namespace}` : ''}`;
   return `You (${user}) are not allowed to ${verb} ${what}${namespace ? ` in namespace ${namespace}` : ''}. `
-    + `Ask an administrator of the cluster for it, then check with: kubectl auth can-i ${verb} ${what}${where}`;
+    + `Ask an administrator of the cluster for it, then check with: kubectl auth can-i ${verb} ${dotted}${where}`;
 }

@@ -28,7 +28,10 @@ function explain(message: string, place: Place): string {
   return message.replaceAll(/\s+/g, ' ').replace(/[.]?$/, '.');
 }
 
-function unknownArgument(name: string, place: Place): string {
+function unknownArgument(found: string, place: Place): string {
+  // A mistyped command makes its flags unknown too; the command is what to talk about.
+  const first = place.typed[0];
+  const name = place.flags.length === 0 && first && !first.startsWith('-') ? first : found;
   const asFlag = !place.typed.includes(name);
   if (!asFlag && place.flags.length > 0) return `"${place.command}" takes no argument ${JSON.stringify(name)}.`;
   if (!asFlag) {

@@ -40,13 +40,16 @@ export function decideInject(document: unknown, object: Located): Decision {
   return { edits: [{ path: [...path, 'metadata', 'annotations', INJECT], value: 'enabled' }], outcome: 'injected', warnings };
 }
 
+/** What uninject leaves: nothing there, or a person's word against injection. */
+const KEPT: unknown[] = [undefined, 'disabled'];
+
 export function decideUninject(document: unknown, object: Located): Decision {
   const path = target(object);
   if (!path) return skipped('it has no pods');
   const places = path.length === object.path.length ? [path] : [path, object.path];
   const edits = places.flatMap((place) =>
     [INJECT, INJECT_ALIAS, INJECT_CARRIED].flatMap((key) =>
-      ['annotations', 'labels'].map((map) => [...place, 'metadata', map, key]).filter((where) => at(document, where) !== undefined)));
+      ['annotations', 'labels'].map((map) => [...place, 'metadata', map, key]).filter((where) => !KEPT.includes(at(document, where)))));
   if (edits.length === 0) return skipped('it is not injected');
   return { edits: edits.map((where) => ({ path: where, value: undefined })), outcome: 'uninjected', warnings: [] };
 }

@@ -37,14 +37,23 @@ function removeAt(root: unknown, path: Path, key: string | number): void {
 }
 
 /**
- * YAML with the edits made, as little changed as can be: lines are put in or taken out of the text itself. Where the text is written in a way that
- * this does not cover (flow style, anchors), the document is printed anew from its syntax tree, which keeps comments but not layout.
+ * YAML with the edits made, as little changed as can be: lines are put in or taken out of the text itself. A document that is written in a way that
+ * this does not cover (flow style, anchors) is printed anew from its syntax tree, which keeps comments but not layout.
  */
 export function editYaml(text: string, documents: readonly Document.Parsed[], edits: readonly (readonly Edit[])[]): string {
-  const wanted = documents.map((document, i) => (edits[i]!.length === 0 ? document.toJS() : editValue(document.toJS(), edits[i]!)) as unknown);
-  const spliced = splice(text, documents, edits);
-  if (spliced !== undefined && isDeepStrictEqual(parseAllDocuments(spliced).map((d) => d.toJS() as unknown), wanted)) return spliced;
-  return documents.map((document, i) => print(document, edits[i]!)).join('');
+  const starts = documents.map((document, i) => (i === 0 ? 0 : document.range[0]));
+  return documents.map((document, i) => {
+    const chunk = text.slice(starts[i], starts[i + 1] ?? text.length);
+    if (edits[i]!.length === 0) return chunk;
+    const wanted = editValue(document.toJS(), edits[i]!);
+    const spliced = splice(text, starts[i]!, chunk, document, edits[i]!);
+    return spliced !== undefined && means(spliced, wanted) ? spliced : print(document, edits[i]!);
+  }).join('');
+}
+
+function means(text: string, wanted: unknown): boolean {
+  const documents = parseAllDocuments(text);
+  return documents.length === 1 && documents[0]!.errors.length === 0 && isDeepStrictEqual(documents[0]!.toJS(), wanted);
 }
 
 function print(document: Document.Parsed, edits: readonly Edit[]): string {
@@ -69,17 +78,12 @@ interface Splice {
   text: string;
 }
 
-function splice(text: string, documents: readonly Document.Parsed[], edits: readonly (readonly Edit[])[]): string | undefined {
-  const splices: Splice[] = [];
-  for (const [i, document] of documents.entries()) {
-    for (const edit of edits[i]!) {
-      const found = edit.value === undefined ? removal(text, document, edit.path) : insertion(text, document, edit.path, edit.value);
-      if (!found) return undefined;
-      splices.push(found);
-    }
-  }
-  let result = text;
-  for (const { start, end, text: piece } of splices.sort((a, b) => b.start - a.start)) result = result.slice(0, start) + piece + result.slice(end);
+/** The part of the text that holds one document, from offset `start` on, with its edits; undefined where an edit is not covered. */
+function splice(text: string, start: number, chunk: string, document: Document.Parsed, edits: readonly Edit[]): string | undefined {
+  const splices = edits.map(({ path, value }) => (value === undefined ? removal(text, document, path) : insertion(text, document, path, value)));
+  if (!splices.every((s) => s !== undefined)) return undefined;
+  let result = chunk;
+  for (const s of splices.sort((a, b) => b.start - a.start)) result = result.slice(0, s.start - start) + s.text + result.slice(s.end - start);
   return result;
 }
 

@@ -2,6 +2,7 @@ import { isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml';
 import { messageOf, UsageError } from '../errors.ts';
 import { STDIN } from '../flags.ts';
 import type { Files, Io } from '../io.ts';
+import { jsonErrorAt } from './json-error.ts';
 
 export interface Source {
   /** as the person named it */
@@ -54,8 +55,9 @@ export function parseSource(source: Source): Parsed {
   if (/^\s*[[{]/.test(source.text)) {
     try {
       return { format: 'json', source, values: [JSON.parse(source.text)] };
-    } catch {
-      // YAML in flow style begins the same way; if it is neither, YAML's message has the position.
+    } catch (error) {
+      // YAML in flow style begins the same way, so only the file's name says that JSON was meant.
+      if (/\.json$/i.test(source.name)) throw notJson(source, error);
     }
   }
   const lines = new LineCounter();
@@ -67,6 +69,12 @@ export function parseSource(source: Source): Parsed {
     throw new UsageError(`${source.name}:${line}:${col}: ${error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '')}. Nothing was printed.`);
   }
   return { format: 'yaml', source, documents, lines };
+}
+
+function notJson(source: Source, error: unknown): UsageError {
+  const before = source.text.slice(0, jsonErrorAt(source.text)).split('\n');
+  const message = messageOf(error).replace(/ (in JSON )?(at position|is not valid JSON).*$/s, '').replace(/, \.{3}.*$/s, '').replace(/, ".*$/s, '');
+  return new UsageError(`${source.name}:${before.length}:${before.at(-1)!.length + 1}: this is not JSON: ${message}. Nothing was printed.`);
 }
 
 /** A document that holds nothing but comments or white space. */
