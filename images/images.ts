@@ -46,7 +46,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     capabilities: {},
     uid: NON_ROOT,
     env: [],
-    entrypoint: [NODE, '/app/control.mjs'],
+    entrypoint: [NODE, '--max-semi-space-size=1', '/app/control.mjs'],
   },
   proxy: {
     name: 'proxy',

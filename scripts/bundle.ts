@@ -17,7 +17,7 @@ export interface Target {
 
 export const TARGETS: Target[] = [
   { name: 'mesh', entry: 'kubectl-plugins/mesh.ts', out: 'mesh.mjs' },
-  { name: 'control', entry: 'control/main.ts', out: 'control.mjs' },
+  { name: 'control', entry: 'control/main.ts', out: 'control.mjs', compact: true },
   { name: 'proxy', entry: 'proxy/main.ts', out: 'proxy.mjs', compact: true },
   { name: 'redirect', entry: 'proxy/redirect/main.ts', out: 'redirect.mjs', compact: true },
   { name: 'sample', entry: 'test/sample/main.ts', out: 'sample.mjs', assets: ['test/sample/books.proto', 'test/sample/health.proto'] },
