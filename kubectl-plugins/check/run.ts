@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../lib/kube/client.ts';
+import { KubeError } from '../../lib/kube/error.ts';
 import type { Deps } from '../shared/command.ts';
 import { Interrupted, messageOf } from '../shared/errors.ts';
 import { EXIT, type ExitCode } from '../shared/exit.ts';
@@ -9,7 +10,7 @@ import { style } from '../shared/style.ts';
 import { categories } from './categories/all.ts';
 import type { CheckOptions } from './options.ts';
 import { heading, json, line, summary } from './render.ts';
-import { CheckFailure, type Check, type CheckContext, type CategoryOutcome, type Outcome } from './types.ts';
+import { CheckFailure, type CategoryOutcome, type Check, type CheckContext, type Outcome } from './types.ts';
 
 const RETRY_MS = 2000;
 
@@ -70,7 +71,7 @@ async function attempt(context: CheckContext, check: Check, until: number): Prom
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof CheckFailure ? error.message : messageOf(explain(error));
+  return messageOf(error instanceof KubeError ? explain(error) : error);
 }
 
 function createContext(io: Io, deps: Deps, options: CheckOptions): CheckContext & { close(): void } {

@@ -20,9 +20,9 @@ export function isoDate(date: Date): string {
   return `${date.toISOString().slice(0, 19)}Z`;
 }
 
-/** Subject for messages, on one line. */
+/** What to call a certificate in messages, on one line. */
 export function subjectOf(certificate: X509Certificate): string {
-  return certificate.subject?.replaceAll('\n', ', ') || 'without a subject';
+  return certificate.subject?.replaceAll('\n', ', ') || 'the certificate';
 }
 
 /** A value of a Secret as text. */
