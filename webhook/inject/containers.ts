@@ -10,6 +10,8 @@ const TOKEN_VOLUME = 'mesh-token';
 const ANCHORS_VOLUME = 'mesh-trust-anchors';
 /** The proxy starts in well under a second; the rest is the wait for its certificate while the control plane comes up. */
 const STARTUP_TRIES = 120;
+/** An overloaded node answers late; to kill the proxy for that would cut connections that still work. */
+const PROBE_TIMEOUT_SECONDS = 5;
 
 export function meshVolumes(): V1Volume[] {
   return [
@@ -86,8 +88,8 @@ export function proxyContainer(pod: V1Pod, config: MeshConfig, settings: ProxySe
       { name: 'mesh-admin', containerPort: settings.ports.admin },
     ],
     startupProbe: { ...probe('/ready'), periodSeconds: 1, failureThreshold: STARTUP_TRIES },
-    readinessProbe: probe('/ready'),
-    livenessProbe: probe('/live'),
+    readinessProbe: { ...probe('/ready'), timeoutSeconds: PROBE_TIMEOUT_SECONDS },
+    livenessProbe: { ...probe('/live'), timeoutSeconds: PROBE_TIMEOUT_SECONDS },
     ...(needs && { resources: needs }),
     securityContext: {
       runAsUser: settings.uid,
