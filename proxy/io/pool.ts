@@ -1,5 +1,6 @@
 /** Output buffers and the list of wires with something to write. One of each for the process: idle connections hold no buffers. */
 export const CHUNK = 64 * 1024;
+/** Buffers kept for reuse, and wires that may wait with one each: more busy connections than this cost writes, not memory. */
 const KEEP = 32;
 const free: Buffer[] = [];
 
@@ -17,8 +18,12 @@ let dirty: Flushable[] = [];
 let spare: Flushable[] = [];
 let scheduled = false;
 
-/** Has `w` flushed once at the end of this turn of the event loop, so that everything written in a turn is one system call a socket. */
+/**
+ * Has `w` flushed once at the end of this turn of the event loop, so that everything written in a turn is one system call a socket. When many wires wait,
+ * those before it are flushed at once: a turn with a thousand busy connections would hold a buffer for each.
+ */
 export function flushLater(w: Flushable): void {
+  if (dirty.length >= KEEP) flushDirty();
   dirty.push(w);
   if (!scheduled) {
     scheduled = true;
@@ -28,6 +33,10 @@ export function flushLater(w: Flushable): void {
 
 function flushAll(): void {
   scheduled = false;
+  flushDirty();
+}
+
+function flushDirty(): void {
   const batch = dirty;
   dirty = spare;
   spare = batch;
