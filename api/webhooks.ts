@@ -76,8 +76,9 @@ const NAMESPACE_SPEAKS = onEither((o) => `(${anyKey(`${o}.metadata.annotations`,
 /**
  * The webhooks of the mesh. Two inject pods, and between them they see only pods that asked for it, by themselves (selectors see no
  * annotations, so match conditions in CEL do it) or through the label of their namespace: with the injector down, no other pod is held up.
- * Those two fail closed, because a pod that asked for mutual TLS must not start without it unnoticed; the two that carry annotations
- * fail open, because there a person's next command, or the control plane itself, catches up.
+ * Those two fail closed, because a pod that asked for mutual TLS must not start without it unnoticed. The two that carry annotations fail
+ * open, so that nothing but injection waits for the injector: what was annotated meanwhile on a workload is carried the next time that
+ * the workload is written, and on a namespace as soon as the injector is back.
  * The API server takes match conditions from Kubernetes 1.28 (stable from 1.30).
  *
  * @param caBundle base64 of PEM; absent at install, the control plane writes it when it has made its serving certificate

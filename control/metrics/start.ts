@@ -1,13 +1,14 @@
 import { Counter, Gauge } from '@prometheus-io/client';
 import { serveGroup } from '../aggregated/share.ts';
-import type { StartService } from '../deps.ts';
+import type { ControlDeps, Service } from '../deps.ts';
+import type { ControlEnv } from '../env.ts';
 import { startAggregator } from './aggregator.ts';
 import { shareDirectory } from './directory.ts';
 import { fetchMetrics } from './fetch.ts';
 import { metricsGroup } from './group.ts';
 
 /** Scrapes the proxies and answers for metrics.kubectl-mesh.io. Resolves when the aggregated API listens. */
-export const start: StartService = async (env, deps) => {
+export async function start(env: ControlEnv, deps: ControlDeps): Promise<Service & { port: number }> {
   const { kube, clock, config, admin } = deps;
   const log = deps.log.child({ service: 'metrics' });
   const { directory, release } = shareDirectory({ kube, clock, log, controlNamespace: config.controlNamespace });
@@ -25,6 +26,7 @@ export const start: StartService = async (env, deps) => {
     { kube, clock, log: deps.log, config, listen: { host: env.listenHost, port: env.ports.api } },
   );
   return {
+    port: lease.port,
     async stop() {
       admin.removeCheck('metrics');
       await lease.withdraw();
@@ -32,4 +34,4 @@ export const start: StartService = async (env, deps) => {
       await release();
     },
   };
-};
+}

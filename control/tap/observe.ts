@@ -34,11 +34,10 @@ function openTls({ ip, port, identity, credentials }: ObserveCall): Promise<TLSS
       host: ip, port, servername: identity, minVersion: 'TLSv1.3', checkServerIdentity,
       key: credentials.keyPem, cert: credentials.chain, ca: credentials.anchors,
     });
-    const timer = setTimeout(() => void socket.destroy(new Error(`${ip}:${port} did not answer within ${HANDSHAKE_MS} ms`)), HANDSHAKE_MS).unref();
-    socket.once('close', () => clearTimeout(timer));
+    socket.setTimeout(HANDSHAKE_MS, () => void socket.destroy(new Error(`${ip}:${port} did not answer within ${HANDSHAKE_MS} ms`)));
     socket.once('error', reject);
     socket.once('secureConnect', () => {
-      clearTimeout(timer);
+      socket.setTimeout(0);
       resolve(socket);
     });
   });

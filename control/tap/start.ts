@@ -1,12 +1,13 @@
 import { identityName } from '../../api/names.ts';
 import { serveGroup } from '../aggregated/share.ts';
-import type { StartService } from '../deps.ts';
+import type { ControlDeps, Service } from '../deps.ts';
+import type { ControlEnv } from '../env.ts';
 import { shareDirectory } from '../metrics/directory.ts';
 import { tapGroup } from './group.ts';
 import { observe } from './observe.ts';
 
 /** Answers for tap.kubectl-mesh.io by asking the proxies, as the identity of this process. Resolves when the aggregated API listens. */
-export const start: StartService = async (env, deps) => {
+export async function start(env: ControlEnv, deps: ControlDeps): Promise<Service & { port: number }> {
   const { kube, clock, config, admin, identity, signal } = deps;
   const log = deps.log.child({ service: 'tap' });
   const { directory, release } = shareDirectory({ kube, clock, log, controlNamespace: config.controlNamespace });
@@ -26,6 +27,7 @@ export const start: StartService = async (env, deps) => {
   admin.addCheck('tap', () => directory.problem());
   const lease = await serveGroup(group, { kube, clock, log: deps.log, config, listen: { host: env.listenHost, port: env.ports.api } });
   return {
+    port: lease.port,
     async stop() {
       admin.removeCheck('tap');
       stopping.abort();
@@ -33,4 +35,4 @@ export const start: StartService = async (env, deps) => {
       await release();
     },
   };
-};
+}
