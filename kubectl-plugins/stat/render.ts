@@ -50,10 +50,9 @@ export function metricsRow(item: TrafficMetrics): Record<string, unknown> {
 /** What to try when a table is empty or shows no traffic; undefined when it has some. */
 export function hint(items: readonly TrafficMetrics[], options: StatOptions, namespace: string | undefined): string | undefined {
   const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`;
-  const what = options.workloads.map((w) => (w.name === undefined ? w.plural : `${w.kind}/${w.name}`)).join(', ');
   if (items.length === 0) {
     const more = namespace === undefined ? '' : ' Look elsewhere with -n NAMESPACE or -A.';
-    return `There are no ${what} ${where}.${more}`;
+    return `There are no ${options.workloads.map((w) => w.plural).join(', ')} ${where}.${more}`;
   }
   if (items.every((item) => item.pods.meshed === 0 && item.workload.kind !== 'service')) {
     return `No traffic found: none of these is meshed. Mesh one with: kubectl annotate deploy NAME${namespace === undefined ? ' -n NAMESPACE' : ` -n ${namespace}`} kubectl-mesh.io/inject=enabled`;

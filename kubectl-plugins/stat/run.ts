@@ -4,6 +4,7 @@ import type { KubeClient } from '../../lib/kube/client.ts';
 import { getList } from '../shared/aggregated.ts';
 import type { Deps } from '../shared/command.ts';
 import { withCluster } from '../shared/connect.ts';
+import { CliError } from '../shared/errors.ts';
 import { EXIT, type ExitCode } from '../shared/exit.ts';
 import { namespaceIn } from '../shared/flags.ts';
 import type { Io } from '../shared/io.ts';
@@ -17,6 +18,8 @@ export async function run(io: Io, deps: Deps, options: StatOptions): Promise<Exi
     const found: { workload: WorkloadRef; items: TrafficMetrics[] }[] = [];
     for (const workload of options.workloads) found.push({ workload, items: await fetchMetrics(io, kube, workload, namespace, options) });
     print(io, found, options, namespace);
+    const missing = found.filter((f) => f.workload.name !== undefined && f.items.length === 0).map((f) => `${f.workload.kind}/${f.workload.name}`);
+    if (missing.length > 0) throw new CliError(`Not found ${namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`}: ${missing.join(', ')}. Look elsewhere with -n NAMESPACE or -A.`);
     return EXIT.ok;
   });
 }
@@ -45,5 +48,5 @@ function print(io: Io, found: readonly { workload: WorkloadRef; items: TrafficMe
     io.stdout.write(tables.join('\n'));
   }
   const help = hint(all, options, namespace);
-  if (help) io.stderr.write(`${help}\n`);
+  if (help && !options.workloads.some((w) => w.name !== undefined && all.length === 0)) io.stderr.write(`${help}\n`);
 }

@@ -32,10 +32,9 @@ function detail({ requestInit, responseInit, responseEnd }: TapEvent): string[] 
   ];
 }
 
-/** The peer's side of the connection is the one that may be secured. */
+/** The proxy notes it on the far end of what it forwards, another one may on the near end. */
 function tlsOf(event: TapEvent): string {
-  const peer = event.proxyDirection === 'INBOUND' ? event.source : event.destination;
-  return peer.metadata['tls'] ?? '';
+  return event.destination.metadata['tls'] ?? event.source.metadata['tls'] ?? 'false';
 }
 
 function endpoint({ ip, port }: { ip: string; port: number }): string {

@@ -81,6 +81,7 @@ export async function fakeCluster(...manifests: (string | KubeObject)[]): Promis
     const handler = handlers.get(`${request.method} ${target.pathname}`);
     if (handler) return handler({ url: target, body }, response);
     if (target.pathname === '/version') return send(response, 200, cluster.version);
+    if (target.pathname === '/apis') return send(response, 200, { kind: 'APIGroupList', groups: [] });
     if (target.pathname.endsWith('/selfsubjectaccessreviews')) return review(body, response);
     const at = parsePath(target.pathname);
     if (!at) return fail(response, 404, 'NotFound', 'the server could not find the requested resource');

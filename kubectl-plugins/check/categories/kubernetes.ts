@@ -17,7 +17,8 @@ export const kubernetesApi: Category = {
       hint: 'k8s-api',
       fatal: true,
       test: async (c) => {
-        await c.kube().json({ path: '/api/v1/namespaces', query: { limit: 1 }, signal: c.io.signal, what: 'list namespaces' });
+        // Every authenticated user may see which APIs there are; /version would be answered to strangers too.
+        await c.kube().json({ path: '/apis', signal: c.io.signal, what: 'list APIs' });
       },
     },
   ],

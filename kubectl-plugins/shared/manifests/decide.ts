@@ -7,12 +7,15 @@ import { at, isPlain, templatePath, type Located, type Path } from './objects.ts
 /** What becomes of one object, and what is said about it. */
 export interface Decision {
   edits: Edit[];
-  outcome: 'injected' | 'uninjected' | 'skipped';
+  /** 'passed': a kind that has no pods */
+  outcome: 'injected' | 'uninjected' | 'skipped' | 'passed';
   /** why it is skipped */
   reason?: string;
   /** what the mesh will not do for it */
   warnings: string[];
 }
+
+const PASSED: Decision = { edits: [], outcome: 'passed', warnings: [] };
 
 /** Containers of meshes, by name: two proxies in a pod take each other's connections. */
 const PROXIES = [CONTAINERS.proxy, CONTAINERS.init, 'linkerd-proxy', 'linkerd-init', 'istio-proxy', 'istio-init'];
@@ -26,7 +29,7 @@ function target(object: Located): Path | undefined {
 
 export function decideInject(document: unknown, object: Located): Decision {
   const path = target(object);
-  if (!path) return skipped('it has no pods');
+  if (!path) return PASSED;
   if (!isPlain(at(document, path))) return skipped('it has no pod template');
   const metadata = metadataAt(document, path);
   const said = injectAnnotation(metadata) ?? injectAnnotation(metadataAt(document, object.path));
@@ -45,7 +48,7 @@ const KEPT: unknown[] = [undefined, 'disabled'];
 
 export function decideUninject(document: unknown, object: Located): Decision {
   const path = target(object);
-  if (!path) return skipped('it has no pods');
+  if (!path) return PASSED;
   const places = path.length === object.path.length ? [path] : [path, object.path];
   const edits = places.flatMap((place) =>
     [INJECT, INJECT_ALIAS, INJECT_CARRIED].flatMap((key) =>

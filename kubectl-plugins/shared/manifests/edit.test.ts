@@ -25,6 +25,8 @@ describe('edits of manifests', () => {
   it('mean the same in the text as in the value, whatever the shape and layout', () => {
     fc.assert(fc.property(fc.array(deployment, { minLength: 1, maxLength: 3 }), layout, (objects, how) => {
       const text = objects.map((o) => `---\n# a comment\n${stringify(o, how)}`).join('');
+      // The library prints an empty collection in block style so that it cannot be read back.
+      fc.pre(parse(text).every((d) => d.errors.length === 0));
       const set: Edit[] = [{ path: WHERE, value: 'enabled' }];
       const edited = editYaml(text, parse(text), objects.map(() => set));
       assert.deepEqual(values(edited), objects.map((o) => editValue(o, set)));
