@@ -129,7 +129,8 @@ export class Http2Client extends Connection implements ClientConnection {
     const stream = this.streams.get(id) as ClientStream | undefined;
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(CODE.protocol, 'headers-on-idle-stream');
-      return this.meter.took(10, 'headers-on-closed-stream');
+      if (!this.wasReset(id)) throw new ConnectionError(CODE.streamClosed, 'headers-on-closed-stream');
+      return this.meter.took(1, 'headers-on-closed-stream');
     }
     if (stream.remoteEnded) return this.streamError(id, CODE.streamClosed, 'headers-after-end');
     if (block.tooLarge) return this.streamError(id, CODE.enhanceYourCalm, 'header-list-too-large');

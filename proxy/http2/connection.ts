@@ -74,6 +74,8 @@ export abstract class Connection extends FrameReader {
   private readonly decoder: Decoder;
   private readonly assembler: HeaderAssembler;
   private readonly resets = new Set<number>();
+  /** of the streams that we reset and that are no longer in `resets`, the last */
+  private forgotten = 0;
   private readonly keepAlive: KeepAlive | null;
   private recvWindow = CONNECTION_WINDOW;
   private received = 0;
@@ -225,12 +227,14 @@ export abstract class Connection extends FrameReader {
     this.resets.add(id);
     if (this.resets.size > REMEMBERED_RESETS) for (const oldest of this.resets) {
       this.resets.delete(oldest);
+      this.forgotten = Math.max(this.forgotten, oldest);
       break;
     }
   }
 
+  /** Whether frames for this closed stream may have been under way when we reset it. Everything else that comes for a closed stream is an error of the peer's. */
   protected wasReset(id: number): boolean {
-    return this.resets.has(id);
+    return this.resets.has(id) || id <= this.forgotten;
   }
 
   /** Ends one stream for a counted reason. */
@@ -270,7 +274,7 @@ export abstract class Connection extends FrameReader {
     else if (!ends) this.meter.took(10, 'empty-data-flood');
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      if (!this.wasReset(id)) this.streamError(id, CODE.streamClosed, 'data-on-closed-stream');
+      if (!this.wasReset(id)) throw new ConnectionError(CODE.streamClosed, 'data-on-closed-stream');
       return;
     }
     if (stream.remoteEnded) return this.streamError(id, CODE.streamClosed, 'data-after-end');

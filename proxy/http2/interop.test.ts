@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import http2 from 'node:http2';
+import * as fc from 'fast-check';
 import { type Chain, type Answer, fetchOne, startChain } from './chain.testkit.ts';
 
 const MIB = 1024 * 1024;
@@ -97,6 +98,30 @@ describe('http2: between node:http2 peers', () => {
     assert.equal(answer.headers['x-back'], 'b'.repeat(30_000));
     assert.equal(answer.headers['x-more'], 'c'.repeat(20_000));
     assert.ok(Number(answer.headers['x-size']) > 30_000);
+  });
+
+  it('carries any fields as they are, with tables of any size, marked never to be indexed or not', async () => {
+    let seen: string[] = [];
+    const answers: http2.OutgoingHttpHeaders[] = [];
+    chain = await startChain((stream, headers) => {
+      seen = Object.entries(headers).filter(([k]) => k.startsWith('x-')).flatMap(([k, v]) => [k, String(v)]);
+      stream.respond({ ':status': 200, ...answers.shift() });
+      stream.end();
+    }, { headerTableSize: 200 });
+    const name = fc.string({ unit: fc.constantFrom(...'abc019-_'.split('')), minLength: 1, maxLength: 30 }).map((s) => `x-${s}`);
+    const value = fc.string({ unit: fc.constantFrom(...' !"#$%&()*+,-./09:;<=>?@AZ[]^_`az{|}~\u00e9\u00ff'.split('')), maxLength: 200 }).map((s) => s.trim());
+    const list = fc.dictionary(name, value, { maxKeys: 12 });
+    const settle = async (): Promise<void> => new Promise<void>((done) => chain.client.settings({ headerTableSize: 4096 }, () => done()));
+    await fc.assert(fc.asyncProperty(list, list, fc.boolean(), async (there, back, secret) => {
+      answers.push({ ...back });
+      const headers: http2.OutgoingHttpHeaders = { ':path': '/', ...there };
+      if (secret) Object.assign(headers, { [http2.sensitiveHeaders]: Object.keys(there).slice(0, 2) });
+      const answer = await fetchOne(chain.client, headers);
+      assert.deepEqual(seen, Object.entries(there).flat());
+      assert.deepEqual(Object.entries(answer.headers).filter(([k]) => k.startsWith('x-')).flatMap(([k, v]) => [k, String(v)]), Object.entries(back).flat());
+      if (secret) await settle();
+    }), { numRuns: 150 });
+    assert.deepEqual(chain.counted, []);
   });
 
   it('carries many streams at once, each with its own answer', async () => {
