@@ -9,7 +9,7 @@ import { ResponseReader, type ResponseOwner } from './response-reader.ts';
 /** Methods whose request may be sent again when it cannot be known whether the first was acted on (RFC 9110 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
-/** One HTTP/1.1 connection to an endpoint, one exchange at a time. */
+/** One HTTP/1.1 connection to an endpoint, one exchange at a time. Its socket must allow half-open connections. */
 export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner {
   readonly wire: Wire;
   onChange: (() => void) | null = null;

@@ -22,8 +22,6 @@ export const DEFAULT_LIMITS: Http1Limits = {
 
 /** Rest of a request body that is read and dropped so that the connection can go on after an early answer. */
 export const DISCARD_LIMIT = 256 * 1024;
-/** Pipelined bytes kept while the exchange before them runs; then the socket is not read. */
-export const PIPELINE_LIMIT = 64 * 1024;
 /** Time for the peer to read a last answer and close, ms. */
 export const LINGER_MS = 2000;
 /** Time that an idle connection stays open for a request already on its way once draining, ms. */

@@ -4,7 +4,7 @@ import type { Fields, RequestHead } from '../message/contract.ts';
 import { LOWER_TOKEN } from './chars.ts';
 import { ChunkDecoder } from './chunked.ts';
 import { findHeadEnd, refuseBareLineEnds } from './head-end.ts';
-import { DISCARD_LIMIT, PIPELINE_LIMIT } from './limits.ts';
+import { DISCARD_LIMIT } from './limits.ts';
 import type { ServerOptions } from './options.ts';
 import { parseRequestHead } from './request-head.ts';
 import type { ServerExchange } from './server-exchange.ts';
@@ -41,7 +41,7 @@ export interface RequestOwner {
 }
 
 /**
- * Turns what a client sends into requests. One at a time: what a pipelining client sends ahead waits in the stash up to a bound, then in the kernel.
+ * Turns what a client sends into requests. One at a time: of what a pipelining client sends ahead, one read waits in the stash and the rest in the kernel.
  */
 export class RequestReader {
   expects: (typeof EXPECT)[keyof typeof EXPECT] = EXPECT.HEAD;
@@ -141,23 +141,8 @@ export class RequestReader {
 
   /** Reads the socket only while there is somewhere for its bytes to go. */
   private adjust(): void {
-    let wanted = true;
-    switch (this.expects) {
-      case EXPECT.LENGTH:
-      case EXPECT.CHUNKED:
-      case EXPECT.TUNNEL:
-        wanted = this.stash.length === 0;
-        break;
-      case EXPECT.HEAD:
-        wanted = this.stash.length <= PIPELINE_LIMIT || !this.owner.wire.congested;
-        break;
-      case EXPECT.WAIT:
-      case EXPECT.PENDING:
-        wanted = this.stash.length <= PIPELINE_LIMIT;
-        break;
-      case EXPECT.DROP:
-        break;
-    }
+    // The only bytes that wait while reading goes on are those of an incomplete head, which has a limit of its own.
+    const wanted = this.stash.length === 0 || (this.expects === EXPECT.HEAD && !this.owner.wire.congested);
     if (wanted === !this.paused) return;
     this.paused = !wanted;
     if (wanted) this.owner.wire.resume();

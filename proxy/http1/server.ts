@@ -10,7 +10,9 @@ import { EXPECT, RequestReader, type RequestOwner } from './request-reader.ts';
 import { ServerExchange, type ExchangeOwner } from './server-exchange.ts';
 import type { Swept } from './sweeper.ts';
 
-/** Serves HTTP/1 (RFC 9112) on `wire`; `first` are bytes that detection has read already. */
+/**
+ * Serves HTTP/1 (RFC 9112) on `wire`, whose socket must allow half-open connections; `first` are bytes that detection has read already.
+ */
 export function serveHttp1(wire: Wire, service: Service, opts: ServerOptions, first: Buffer | null): ServerConnection {
   const connection = new Http1Server(wire, service, opts);
   wire.start(connection, first);

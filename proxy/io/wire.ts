@@ -88,11 +88,12 @@ export class Wire {
   /** A buffer with at least n (at most CHUNK) writable bytes at this.pos; the caller advances this.pos by what it wrote. */
   room(n: number): Buffer {
     if (this.out !== null && CHUNK - this.pos < n) this.flush();
-    this.out ??= takeChunk();
     if (!this.dirty) {
-      this.dirty = true;
+      // May flush this wire too, if an earlier full buffer of it still stands in the list: so first this, then the buffer.
       flushLater(this);
+      this.dirty = true;
     }
+    this.out ??= takeChunk();
     return this.out;
   }
 
