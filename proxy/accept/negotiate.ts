@@ -28,13 +28,23 @@ export interface NegotiateOptions {
  */
 export function negotiate(socket: Socket, o: NegotiateOptions): void {
   let early: Early | null = null;
+  /** what the server said first, when that decides nothing */
+  let held: Buffer | null = null;
   let cancelDial: (() => void) | null = null;
   let decided = false;
 
   const serverSpoke = (): void => {
     if (decided || early === null) return;
+    const said = early.socket.read() as Buffer | null;
+    if (said !== null && isSettings(said)) {
+      // An HTTP/2 server need not wait for its client: who the client is decides.
+      held = said;
+      early.socket.off('readable', serverSpoke);
+      return;
+    }
     decided = true;
     early.socket.off('readable', serverSpoke);
+    if (said !== null) early.socket.unshift(said);
     o.onOpaque(peek.take(), early, true);
   };
   const dropEarly = (): void => {
@@ -74,10 +84,16 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
       } else {
         cancelDial?.();
         early?.socket.off('readable', serverSpoke);
+        if (held !== null) early?.socket.unshift(held);
         o.onOpaque(bytes, early, false);
       }
     },
   });
+}
+
+/** A SETTINGS frame on stream 0, which is what an HTTP/2 server says first (RFC 9113 3.4). */
+function isSettings(b: Buffer): boolean {
+  return b.length >= 9 && b[0] === 0 && b[3] === 4 && b[4] === 0 && b.readUInt32BE(5) === 0;
 }
 
 // The connection was only a question; how it ends does not matter.
