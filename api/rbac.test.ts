@@ -12,12 +12,14 @@ describe('rbac', () => {
     }
   });
 
-  it('lets nobody but identity and the injector touch secrets', () => {
+  it('lets nobody but identity read the issuer, and nobody else but what serves the API server read a secret', () => {
+    const reads: Record<string, string[]> = {};
     for (const service of RBAC_SERVICES) {
       assert.ok(!RBAC[service].some((rule) => rule.resources.includes('secrets')), service);
-      const own = RBAC_OWN_NAMESPACE[service].some((rule) => rule.resources.includes('secrets'));
-      assert.equal(own, service === 'identity' || service === 'injector', service);
+      reads[service] = RBAC_OWN_NAMESPACE[service].filter((rule) => rule.resources.includes('secrets') && rule.verbs.includes('get')).flatMap((rule) => rule.resourceNames ?? ['any']);
     }
+    const serving = ['mesh-serving-tls'];
+    assert.deepEqual(reads, { identity: ['mesh-identity-issuer'], destination: [], policy: [], anchors: [], injector: serving, metrics: serving, tap: serving });
   });
 
   it('joins the rules of several services without repeats', () => {

@@ -1,4 +1,5 @@
 import { ANCHORS_CONFIG_MAP, CONFIG_MAP, ISSUER_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION } from './names.ts';
+import { API_SERVICES } from './webhooks.ts';
 
 /** One rule of a Role or ClusterRole (rbac.authorization.k8s.io/v1). */
 export interface PolicyRule {
@@ -46,8 +47,8 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
     EVENTS,
     write('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', WEBHOOK_CONFIGURATION, ...READ, 'update', 'patch'),
   ],
-  metrics: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, delegatedReview()],
-  tap: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, delegatedReview()],
+  metrics: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],
+  tap: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],
 };
 
 /** What each service needs in the control namespace only (Role). */
@@ -60,13 +61,9 @@ export const RBAC_OWN_NAMESPACE: Record<RbacService, PolicyRule[]> = {
   destination: [write('', 'configmaps', CONFIG_MAP, ...READ)],
   policy: [write('', 'configmaps', CONFIG_MAP, ...READ)],
   anchors: [],
-  injector: [
-    write('', 'secrets', SERVING_SECRET, ...READ, 'update', 'patch'),
-    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-    write('', 'configmaps', CONFIG_MAP, ...READ),
-  ],
-  metrics: [],
-  tap: [],
+  injector: [...servingSecret(), write('', 'configmaps', CONFIG_MAP, ...READ)],
+  metrics: servingSecret(),
+  tap: servingSecret(),
 };
 
 /** Roles that Kubernetes brings and a service must be bound to: the front proxy's CA is read from kube-system (aggregated APIs). */
@@ -80,9 +77,17 @@ export const RBAC_BUILTIN_ROLES: Record<RbacService, { namespace: string; role: 
   tap: [{ namespace: 'kube-system', role: 'extension-apiserver-authentication-reader' }],
 };
 
-/** An aggregated API asks the API server whether the user that the front proxy names may do it. */
-function delegatedReview(): PolicyRule {
-  return { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] };
+/** An aggregated API asks the API server whether the user that the front proxy names may do it, and tells it whose certificate to trust. */
+function aggregated(): PolicyRule[] {
+  return [
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+    ...API_SERVICES.map((name) => write('apiregistration.k8s.io', 'apiservices', name, ...READ, 'patch')),
+  ];
+}
+
+/** The serving certificate of webhooks and aggregated APIs, which any of them may be the first to make. */
+function servingSecret(): PolicyRule[] {
+  return [write('', 'secrets', SERVING_SECRET, ...READ, 'update', 'patch'), { apiGroups: [''], resources: ['secrets'], verbs: ['create'] }];
 }
 
 /** Rules of several services as one list without repeats: rules alike but for their resources are joined. */
