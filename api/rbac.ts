@@ -43,6 +43,8 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
   ],
   injector: [
     read('', 'namespaces', 'pods'),
+    // a namespace's inject annotation is mirrored into its label, where selectors see it
+    { apiGroups: [''], resources: ['namespaces'], verbs: ['patch'] },
     ...WORKLOADS,
     EVENTS,
     write('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', WEBHOOK_CONFIGURATION, ...READ, 'update', 'patch'),
