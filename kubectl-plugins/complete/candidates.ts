@@ -23,7 +23,7 @@ export async function candidates(commands: readonly Command[], deps: Deps, words
   const command = commands.find((c) => c.name === name && !c.hidden);
   if (!command) return [];
   const previous = flagNamed(command, given.at(-1));
-  if (previous && previous.options.type !== 'boolean') return startingWith(current, await flagValues(deps, previous, given, command));
+  if (previous && previous.options.type !== 'boolean') return startingWith(current, await flagValues(deps, previous, given, command, current));
   if (current.startsWith('-')) return startingWith(current, flagNames(command));
   return startingWith(current, await argumentValues(deps, command, given, current));
 }
@@ -44,10 +44,10 @@ function flagNamed(command: Command, word: string | undefined): { name: string; 
   return found && { name: found[0], options: found[1] };
 }
 
-async function flagValues(deps: Deps, flag: { name: string; options: Options }, given: readonly string[], command: Command): Promise<Candidate[]> {
+async function flagValues(deps: Deps, flag: { name: string; options: Options }, given: readonly string[], command: Command, current: string): Promise<Candidate[]> {
   if (flag.options.choices) return flag.options.choices.map((choice) => ({ value: String(choice) }));
   if (flag.name === 'namespace' || flag.name === 'to-namespace') return names(deps, command, given, KINDS.namespaces);
-  if (flag.name === 'to') return workloads(deps, command, given, '');
+  if (flag.name === 'to') return workloads(deps, command, [], current, given);
   return [];
 }
 
@@ -55,15 +55,15 @@ async function argumentValues(deps: Deps, command: Command, given: readonly stri
   const positionals = Object.keys(command.positionals ?? {});
   if (positionals.includes('shell')) return Object.keys(SHELLS).map((value) => ({ value }));
   if (!positionals.includes('workload') && !positionals.includes('workloads')) return [];
-  return workloads(deps, command, given, current);
+  return workloads(deps, command, positionalsOf(command, given), current, given);
 }
 
-/** Kinds, or the names of one kind once a kind is given, as `deploy/` or as the word before. */
-async function workloads(deps: Deps, command: Command, given: readonly string[], current: string): Promise<Candidate[]> {
+/** Kinds, or the names of one kind once a kind is given, as `deploy/` or among the arguments before. `given` are all words, for the flags in them. */
+async function workloads(deps: Deps, command: Command, before: readonly string[], current: string, given: readonly string[]): Promise<Candidate[]> {
   const [kind, ...rest] = current.split('/');
   if (rest.length > 0) return (await ofKind(deps, command, given, kind!)).map(({ value }) => ({ value: `${kind}/${value}` }));
-  const before = positionalsOf(command, given)[0];
-  if (before !== undefined && !before.includes('/')) return ofKind(deps, command, given, before);
+  const [first] = before;
+  if (first !== undefined && !first.includes('/')) return ofKind(deps, command, given, first);
   return KIND_NAMES.map((value) => ({ value }));
 }
 

@@ -5,9 +5,9 @@ export const START = Date.UTC(2026, 0, 1);
 
 export interface TestIo extends Io {
   /** what was written so far */
-  out(): string;
-  err(): string;
-  interrupt(): void;
+  out: () => string;
+  err: () => string;
+  interrupt: () => void;
 }
 
 export interface TestIoOptions {
