@@ -5,6 +5,7 @@
 import { DEFAULT_OPAQUE_PORTS, PORTS } from '../api/ports.ts';
 import { parseCidr, type Cidr } from '../lib/cidr.ts';
 import { splitHostPort } from './accept/addr.ts';
+import type { AccessLogFormat } from './layers/access-log.ts';
 import { parseLevel, type Level } from './log.ts';
 
 export interface Listen { host: string; port: number }
@@ -40,6 +41,8 @@ export interface ProxyEnv {
   /** milliseconds */
   connectTimeoutMs: { inbound: number; outbound: number };
   shutdownGraceMs: number;
+  /** one line on stdout for each inbound request; null for none */
+  accessLog: AccessLogFormat | null;
   /** "ip:port" that every connection counts as meant for, where nothing redirects (tests, benches); '' otherwise */
   origDst: { inbound: string; outbound: string };
 }
@@ -107,8 +110,14 @@ export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
     },
     connectTimeoutMs: { inbound: duration('INBOUND_CONNECT_TIMEOUT', 300), outbound: duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
     shutdownGraceMs: get('SHUTDOWN_GRACE_SECONDS') === undefined ? duration('SHUTDOWN_GRACE_PERIOD', 30_000) : Number(get('SHUTDOWN_GRACE_SECONDS')) * 1000,
+    accessLog: accessLog(get('ACCESS_LOG'), bad),
     origDst: { inbound: get('INBOUND_ORIG_DST') ?? '', outbound: get('OUTBOUND_ORIG_DST') ?? '' },
   };
+}
+
+function accessLog(text: string | undefined, bad: (name: string, why: string) => never): AccessLogFormat | null {
+  if (text === undefined || text === '') return null;
+  return text === 'apache' || text === 'json' ? text : bad('ACCESS_LOG', `"${text}" is neither apache nor json`);
 }
 
 function list(text: string): string[] {

@@ -2,7 +2,7 @@
  * Everything that enters the pod: TLS of the mesh is taken off, policy decides, and the rest goes to the application.
  *
  *   accept -> original destination -> [mesh TLS -> transport header] -> policy of the port -> protocol
- *     HTTP:   codec -> HTTP/1 again if it was carried as HTTP/2 -> measure -> authorize -> tap -> the application's connections
+ *     HTTP:   codec -> HTTP/1 again if it was carried as HTTP/2 -> [access log] -> measure -> authorize -> tap -> the application's connections
  *     opaque: authorize -> connection to the application, joined byte for byte
  */
 import type { Socket } from 'node:net';
@@ -13,13 +13,14 @@ import { dispatch } from './balance/dispatch.ts';
 import type { PoolConfig } from './balance/pool.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import type { Core } from './core.ts';
+import { accessLog, type AccessLogFormat } from './layers/access-log.ts';
 import { authorize } from './layers/authorize.ts';
 import { measure } from './layers/measure.ts';
 import { downgradeHttp1 } from './layers/orig-proto.ts';
 import { LocalApps } from './local-apps.ts';
 import { readTransportHeader } from './mesh-tls/read-header.ts';
 import type { Terminated, Terminator } from './mesh-tls/terminate.ts';
-import type { Service } from './message/contract.ts';
+import type { Layer, Service } from './message/contract.ts';
 import { RESET } from './message/reset.ts';
 import type { Peer } from './policy/authorize.ts';
 import type { PortPolicies } from './policy/ports.ts';
@@ -49,10 +50,11 @@ export class Inbound {
   private readonly pool: PoolConfig;
   private readonly apps: LocalApps;
   private readonly port: number;
+  private readonly access: AccessLogFormat | null;
   /** ports on which HTTP was seen: there a silent client does not mean that the application speaks first */
   private readonly httpPorts = new Set<number>();
 
-  constructor(core: Core, getOrigDst: GetOrigDst, terminator: Terminator, policies: PortPolicies, pool: PoolConfig, port: number) {
+  constructor(core: Core, getOrigDst: GetOrigDst, terminator: Terminator, policies: PortPolicies, pool: PoolConfig, port: number, access: AccessLogFormat | null) {
     this.core = core;
     this.getOrigDst = getOrigDst;
     this.terminator = terminator;
@@ -60,6 +62,7 @@ export class Inbound {
     this.pool = pool;
     this.apps = new LocalApps(pool, core.random);
     this.port = port;
+    this.access = access;
   }
 
   readonly accept = (socket: Socket): void => {
@@ -158,7 +161,10 @@ export class Inbound {
     });
     const permitted = authorize(() => this.policies.get(a.app.port), a.peer, core.metrics, { direction: 'inbound', ...a.labels, target_port: String(a.app.port) });
     const counted = measure({ metrics: core.metrics, clock: core.clock, labels });
-    return downgradeHttp1(meshed)(counted(permitted(toApp)));
+    const { access } = this;
+    const logged: Layer = access === null ? (next) => next
+      : accessLog({ format: access, clock: core.clock, write: core.log.raw, client: a.client, clientId: a.peer.identity });
+    return downgradeHttp1(meshed)(logged(counted(permitted(toApp))));
   }
 
   private opaque(a: Accepted, bytes: Buffer, early: Early | null): void {

@@ -3,13 +3,14 @@ export type Level = 'error' | 'warn' | 'info' | 'debug';
 const ORDER: Record<Level, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 export class Log {
+  /** writes a finished line as it is, whatever the level */
+  readonly raw: (line: string) => void;
   private threshold: number;
-  private readonly write: (line: string) => void;
   private readonly now: () => number;
 
   constructor(level: Level, write: (line: string) => void, now: () => number) {
     this.threshold = ORDER[level];
-    this.write = write;
+    this.raw = write;
     this.now = now;
   }
 
@@ -28,7 +29,7 @@ export class Log {
 
   private line(level: Level, msg: string, fields: object): void {
     if (ORDER[level] > this.threshold) return;
-    this.write(`${JSON.stringify({ level, time: new Date(this.now()).toISOString(), msg, ...fields })}\n`);
+    this.raw(`${JSON.stringify({ level, time: new Date(this.now()).toISOString(), msg, ...fields })}\n`);
   }
 }
 

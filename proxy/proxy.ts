@@ -98,7 +98,7 @@ export class Proxy {
     const opaque = new Set(env.opaquePorts);
     const policies = new PortPolicies(policy, env.policy.workload, env.inboundPorts, (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules), log);
     this.stops.push(() => policies.stop());
-    this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port).accept;
+    this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port, env.accessLog).accept;
 
     this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').with({ version: VERSION }).value = 1;
     reportProcess(this.metrics.registry, this.certifier.stats);

@@ -39,7 +39,7 @@ export class Target {
   readonly dst: OrigDst;
   private readonly config: TargetsConfig;
   private waiting: { ready: () => void; failed: () => void }[] = [];
-  private stops: (() => void)[] = [];
+  private watches: { readonly current: boolean; stop(): void }[] = [];
   private compiled: CompiledOutbound | null = null;
   private policyMissing = false;
   private profile: CompiledOutbound | null = null;
@@ -87,7 +87,7 @@ export class Target {
         return true;
       },
     });
-    this.stops = [() => policyWatch.stop(), () => profileWatch.stop()];
+    this.watches = [policyWatch, profileWatch];
   }
 
   private use(compiled: CompiledOutbound): void {
@@ -122,8 +122,13 @@ export class Target {
     });
   }
 
+  /** What is known of it could be asked for again. */
+  get current(): boolean {
+    return this.watches.every((w) => w.current);
+  }
+
   stop(): void {
-    for (const stop of this.stops) stop();
+    for (const w of this.watches) w.stop();
     if (this.compiled !== null) this.releaseAll(this.compiled);
   }
 }
@@ -155,7 +160,8 @@ export class Targets {
     this.config.clock.after(this.config.idleMs / 4, () => {
       const limit = this.config.clock.now() - this.config.idleMs;
       for (const [key, t] of this.byAddr) {
-        if (t.connections > 0 || t.usedAt > limit) continue;
+        // While the control plane is away, what is known is all there is.
+        if (t.connections > 0 || t.usedAt > limit || !t.current) continue;
         this.byAddr.delete(key);
         t.stop();
       }

@@ -21,6 +21,8 @@ export class Watch<Req, Res> {
   private readonly backoff: Backoff;
   private cancelCall: () => void = () => {};
   private stopped = false;
+  /** the control plane has answered on the present call */
+  private live = false;
 
   constructor(channel: Channel, method: Method<Req, Res>, request: Init<Req>, handlers: WatchHandlers<Res>) {
     this.channel = channel;
@@ -35,15 +37,22 @@ export class Watch<Req, Res> {
     if (this.stopped) return;
     this.cancelCall = call(this.channel.service, this.channel.authority, this.method, this.request, {
       message: (m) => {
+        this.live = true;
         this.backoff.reset();
         this.handlers.message(m);
       },
       end: (error) => {
+        this.live = false;
         if (this.stopped) return;
         if (this.handlers.ended(error)) this.stop();
         else this.backoff.schedule(() => this.open());
       },
     });
+  }
+
+  /** What was received last is up to date, as far as can be known: the stream is open, or was ended for good. */
+  get current(): boolean {
+    return this.live || this.stopped;
   }
 
   stop(): void {

@@ -5,6 +5,8 @@ import { RESET, type Reset } from '../message/reset.ts';
 import { defaultRules, type Peer } from '../policy/authorize.ts';
 import { PortPolicy } from '../policy/inbound.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { clientAddr } from '../accept/addr.ts';
+import { accessLog } from './access-log.ts';
 import { authorize } from './authorize.ts';
 import { measure } from './measure.ts';
 import { downgradeHttp1, ORIG_PROTO, upgradeHttp1 } from './orig-proto.ts';
@@ -147,5 +149,34 @@ describe('authorize', () => {
     assert.notEqual(next.head, null);
     assert.match(metrics.registry.expose(), /inbound_http_authz_deny_total\{srv_name="s",[^}]*\} 2/);
     assert.match(metrics.registry.expose(), /inbound_http_authz_allow_total\{srv_name="s",[^}]*authz_name="all-unauthenticated"\} 1/);
+  });
+});
+
+describe('access log', () => {
+  const lines = (format: 'apache' | 'json', path: string): string => {
+    const clock = new ManualClock(1_700_000_000_000);
+    const next = new Next();
+    let out = '';
+    const service = accessLog({ format, clock, write: (l) => { out += l; }, client: clientAddr('10.0.0.9', 4711), clientId: 'web.shop' })(next.service);
+    const up = service(new RequestHead('POST', 'http', 'shop', path, ['user-agent', 'x', 'traceparent', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`]), false, new Client());
+    up.data(Buffer.from('body'), 0, 4);
+    clock.advance(5);
+    next.answer.head(new ResponseHead(201, []));
+    next.answer.data(Buffer.from('hello'), 0, 5);
+    clock.advance(2);
+    next.answer.end(null);
+    up.reset(RESET.cancel);
+    return out;
+  };
+
+  it('writes one apache line, whose quotes the client cannot end', () => {
+    assert.equal(lines('apache', '/a"b'), '10.0.0.9:4711 web.shop - [2023-11-14T22:13:20.000Z] "POST /a%22b HTTP/1.1" 201\n');
+  });
+
+  it('writes one JSON object', () => {
+    assert.deepEqual(JSON.parse(lines('json', '/a')), {
+      'client.addr': '10.0.0.9:4711', 'client.id': 'web.shop', host: 'shop', method: 'POST', uri: '/a', version: 'HTTP/1.1', status: 201, processing_ns: '5000000', total_ns: '7000000',
+      request_bytes: '4', response_bytes: '5', timestamp: '2023-11-14T22:13:20.000Z', trace_id: 'a'.repeat(32), user_agent: 'x',
+    });
   });
 });
