@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { parseCidr } from '../../lib/cidr.ts';
 import * as t from '../../api/gen/tables.ts';
-import { decode, encode, type Init } from '../../lib/grpc/wire.ts';
-import type { Server } from '../../api/gen/inbound_pb.js';
+import { decode, encode, type Init, type Plain } from '../../lib/grpc/wire.ts';
+import type { Authz, Server } from '../../api/gen/inbound_pb.js';
 import { ipMessage, ipText } from '../discover/convert.ts';
 import { RequestHead } from '../message/contract.ts';
 import { defaultRules, decide, type Peer } from './authorize.ts';
@@ -36,7 +36,8 @@ describe('default policies', () => {
 
 describe('inbound policy', () => {
   it('permits by identity, by suffix, and by mesh TLS alone', () => {
-    const policy = (clients: object): PortPolicy => compiled({ authorizations: [{ networks: everywhere, authentication: { permit: { case: 'meshTLS', value: { clients } } } }] } as Init<Server>);
+    type Clients = Extract<NonNullable<NonNullable<Plain<Authz>['authentication']>['permit']>, { case: 'meshTLS' }>['value']['clients'];
+    const policy = (clients: Init<Clients>): PortPolicy => compiled({ authorizations: [{ networks: everywhere, authentication: { permit: { case: 'meshTLS', value: { clients } } } }] });
     const exact = policy({ case: 'identities', value: { identities: [{ name: WEB }], suffixes: [] } });
     assert.notEqual(exact.connection(meshed), null);
     assert.equal(exact.connection({ ...meshed, identity: `x${WEB}` }), null);
@@ -51,7 +52,7 @@ describe('inbound policy', () => {
   });
 
   it('honours networks and their exceptions', () => {
-    const p = compiled({ authorizations: [{ networks: [{ net: net('10.0.0.0', 8), except: [net('10.244.0.6', 32)] }], authentication: { permit: { case: 'unauthenticated', value: {} } } }] } as Init<Server>);
+    const p = compiled({ authorizations: [{ networks: [{ net: net('10.0.0.0', 8), except: [net('10.244.0.6', 32)] }], authentication: { permit: { case: 'unauthenticated', value: {} } } }] });
     assert.deepEqual([meshed, plain, outside].map((x) => p.connection(x) !== null), [true, false, false]);
   });
 
@@ -63,7 +64,7 @@ describe('inbound policy', () => {
         rules: [{ matches: [{ path: { kind: { case: 'exact', value: '/healthz' } }, method: { type: { case: 'registered', value: 0 } } }], filters: [] }],
         authorizations: [{ networks: everywhere, authentication: { permit: { case: 'unauthenticated', value: {} } }, metadata: { kind: { case: 'default', value: 'probe' } } }],
       }] } } },
-    } as Init<Server>);
+    });
     assert.equal(p.protocol, 'detect');
     assert.deepEqual(p.request(plain, GET('/healthz?x')), { rule: p.request(plain, GET('/healthz')).rule, route: { route_group: '', route_kind: 'default', route_name: 'probe' } });
     assert.notEqual(p.request(plain, GET('/healthz')).rule, null);
@@ -75,7 +76,7 @@ describe('inbound policy', () => {
 });
 
 describe('route matches', () => {
-  const match = (m: object): ((h: RequestHead) => boolean) => compileMatch({ headers: [], queryParams: [], ...m } as Parameters<typeof compileMatch>[0]);
+  const match = (m: object): ((h: RequestHead) => boolean) => compileMatch({ headers: [], queryParams: [], ...m });
   it('takes prefixes by whole path elements', () => {
     const m = match({ path: { kind: { case: 'prefix', value: '/a/' } } });
     assert.deepEqual(['/a', '/a/', '/a/b', '/ab', '/', '/a?x'].map((p) => m(GET(p))), [true, true, true, false, false, true]);
