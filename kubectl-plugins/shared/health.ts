@@ -15,12 +15,13 @@ export interface Trouble {
 const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName']);
 const CRASHES_BEFORE_STUCK = 4;
 
-/** Whether the newest version of a Deployment is up. */
+/** Whether the newest version of a Deployment is up, and nothing of another. */
 export function isAvailable(deployment: Workload | undefined): boolean {
   if (!deployment) return false;
-  const { spec, status, metadata } = deployment;
-  const wanted = spec.replicas ?? 1;
-  return (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) && (status?.updatedReplicas ?? 0) >= wanted && (status?.availableReplicas ?? 0) >= wanted;
+  const { spec, status = {}, metadata } = deployment;
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
+  // While pods of the version before still run, the available ones may be those.
+  return observedGeneration >= (metadata.generation ?? 0) && updatedReplicas >= (spec.replicas ?? 1) && replicas <= updatedReplicas && availableReplicas >= updatedReplicas;
 }
 
 /** Every webhook of a configuration names the authority of its serving certificate. */
