@@ -3,7 +3,7 @@ import type { Wire } from '../io/wire.ts';
 import { type ClientConnection, type Fields, type RequestHead, type RequestStream, type ResponseStream, type Service, WINDOW } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { ClientStream } from './client-stream.ts';
-import { Connection } from './connection.ts';
+import { Connection, LINGER_MS } from './connection.ts';
 import { CODE, ConnectionError, MAX_STREAM_ID, PREFACE, SETTING, writeGoaway } from './frames.ts';
 import { responseHead, trailerFields } from './heads.ts';
 import type { HeaderBlock } from './hpack/block.ts';
@@ -89,7 +89,7 @@ export class Http2Client extends Connection implements ClientConnection {
       if (size === this.maxStreams - 1) this.onChange?.();
     } else if (size === 0) {
       writeGoaway(this.wire, 0, CODE.noError, '');
-      this.linger();
+      this.linger(LINGER_MS);
     }
   }
 
@@ -142,7 +142,7 @@ export class Http2Client extends Connection implements ClientConnection {
     const head = responseHead(block);
     if (head === null) return this.streamError(stream.id, CODE.protocol, block.malformed);
     if (head.status < 200) {
-      this.meter.took(10, 'informational-flood');
+      this.meter.took(1, 'informational-flood');
       if (ends) return this.streamError(stream.id, CODE.protocol, 'informational-with-end');
       stream.client.informational(head);
       return;

@@ -20,6 +20,7 @@ import { Decoder } from './hpack/decoder.ts';
 import { Encoder } from './hpack/encoder.ts';
 import { HpackError } from './hpack/error.ts';
 import { KeepAlive } from './keep-alive.ts';
+import { Watchdog } from './watchdog.ts';
 import { type ClientOptions, LIMITS, type Limits } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { PeerSettings } from './peer-settings.ts';
@@ -32,8 +33,9 @@ const CONNECTION_WINDOW = 16 * WINDOW;
 const MAX_BACKLOG = 4 * 1024 * 1024;
 /** Streams that we reset of which frames may still be under way. */
 const REMEMBERED_RESETS = 1024;
-/** How long a connection that was ended for an error waits for the peer to read why. */
-const LINGER_MS = 1000;
+/** How long a connection that was ended for an error waits for the peer to read why; and one that ended well, for it to read all that was sent. */
+export const LINGER_MS = 1000;
+export const GRACE_MS = 30_000;
 const PING_KEEP_ALIVE = 1;
 export const PING_DRAIN = 2;
 
@@ -66,6 +68,8 @@ export abstract class Connection extends FrameReader {
   readonly outbox: Outbox;
   readonly headers: HeaderWriter;
   readonly peerSettings = new PeerSettings();
+  /** the peer has acknowledged our settings */
+  settled = false;
   protected readonly options: ClientOptions;
   protected readonly limits: Limits;
   protected readonly streams = new Map<number, Stream>();
@@ -79,8 +83,8 @@ export abstract class Connection extends FrameReader {
   private readonly keepAlive: KeepAlive | null;
   private recvWindow = CONNECTION_WINDOW;
   private received = 0;
-  private settingsAcked = false;
-  private answerTimer: Timer | null = null;
+  private readonly watchdog: Watchdog;
+  private peerEnded = false;
   private lingerTimer: Timer | null = null;
   private gone = false;
   /** stream of the DATA frame being received, null if its content goes nowhere */
@@ -97,7 +101,8 @@ export abstract class Connection extends FrameReader {
     this.meter = new FloodMeter(options.clock);
     this.headers = new HeaderWriter(wire, this.encoder);
     this.outbox = new Outbox(wire, this.headers, this.meter, queueBudget, (s) => this.resetStream(s, CODE.enhanceYourCalm, RESET.enhanceYourCalm, 'queue-budget'));
-    this.answerTimer = options.clock.after(this.limits.answerTimeoutMs, () => this.fail(new ConnectionError(CODE.settingsTimeout, 'settings-timeout')));
+    this.watchdog = new Watchdog(options.clock, this.limits.answerTimeoutMs, this,
+      (reason) => this.fail(new ConnectionError(this.settled ? CODE.enhanceYourCalm : CODE.settingsTimeout, reason)));
     this.keepAlive = options.keepAlive == null ? null : new KeepAlive(
       options.clock, options.keepAlive, () => wire.readBytes, () => writePing(wire, 0, 0, PING_KEEP_ALIVE), () => {
         options.count('keep-alive-timeout');
@@ -126,6 +131,11 @@ export abstract class Connection extends FrameReader {
     return this.streams.size;
   }
 
+  /** stream whose header block is not complete, or 0 */
+  get openBlock(): number {
+    return this.assembler.id;
+  }
+
   /** Sends our settings, opens the connection's window and starts reading. */
   protected start(pairs: [id: number, value: number][], first: Buffer | null): void {
     writeSettings(this.wire, pairs);
@@ -138,12 +148,14 @@ export abstract class Connection extends FrameReader {
     try {
       this.parse(buf, start, end);
       this.checkBacklog();
+      if (!this.stopped) this.watchdog.look();
     } catch (error) {
       this.caught(error);
     }
   }
 
   eof(): void {
+    this.peerEnded = true;
     if (this.stopped) this.wire.close();
     else this.finished();
   }
@@ -175,7 +187,7 @@ export abstract class Connection extends FrameReader {
     this.options.count(error.reason);
     writeGoaway(this.wire, this.lastPeerId, error.code, error.reason);
     this.stop(error.code === CODE.internal ? RESET.internal : RESET.protocol);
-    this.linger();
+    this.linger(LINGER_MS);
   }
 
   /** Ends the connection if the peer lets our answers pile up. */
@@ -194,16 +206,25 @@ export abstract class Connection extends FrameReader {
   /** No frame is read or exchange served any more; `reason` null stands for a broken connection. */
   private stop(reason: Reset | null): void {
     this.stopped = true;
-    this.options.clock.cancel(this.answerTimer);
+    this.watchdog.stop();
     this.keepAlive?.stop();
     for (const stream of this.streams.values()) this.abandon(stream, reason ?? this.brokenReason(stream));
   }
 
-  /** Closes once the peer has had time to read what was written: bytes that it sent meanwhile would make the kernel drop ours. */
-  protected linger(): void {
+  /**
+   * Closes when the peer does, or after `ms` without progress: octets that it sends to a closed socket would make the kernel drop those of ours that
+   * it has not read yet.
+   */
+  protected linger(ms: number): void {
     this.stopped = true;
+    this.watchdog.stop();
+    if (this.peerEnded) return this.wire.close();
     this.wire.finish();
-    this.lingerTimer = this.options.clock.after(LINGER_MS, () => this.wire.destroy());
+    const { backlog } = this.wire;
+    this.lingerTimer = this.options.clock.after(ms, () => {
+      if (this.wire.backlog < backlog) this.linger(ms);
+      else this.wire.destroy();
+    });
   }
 
   /** Takes a stream out and tells its peer why. */
@@ -246,7 +267,7 @@ export abstract class Connection extends FrameReader {
 
   /** The peer broke the protocol on one stream (RFC 9113 5.4.2). */
   protected streamError(id: number, code: number, reason: string): void {
-    this.meter.wasReset();
+    if (!this.fromServer) this.meter.wasReset();
     const stream = this.streams.get(id);
     if (stream !== undefined) return this.resetStream(stream, code, RESET.protocol, reason);
     this.options.count(reason);
@@ -271,7 +292,7 @@ export abstract class Connection extends FrameReader {
       this.received = 0;
     }
     if (content > 0) this.meter.worked();
-    else if (!ends) this.meter.took(10, 'empty-data-flood');
+    else if (!ends) this.meter.took(2, 'empty-data-flood');
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (!this.wasReset(id)) throw new ConnectionError(CODE.streamClosed, 'data-on-closed-stream');
@@ -346,7 +367,6 @@ export abstract class Connection extends FrameReader {
       return;
     }
     this.assembler.open(id, ends, selfDependent, buf, start, end);
-    this.awaitAnswer('header-block-timeout');
   }
 
   private onContinuation(flags: number, id: number, buf: Buffer, start: number, end: number): void {
@@ -355,18 +375,7 @@ export abstract class Connection extends FrameReader {
     a.continue(buf, start, end);
     if ((flags & FLAG.endHeaders) === 0) return;
     const whole = a.close();
-    if (this.settingsAcked) this.answered();
     this.headerBlock(id, a.ends, a.selfDependent, this.decoder.decode(whole, 0, whole.length));
-  }
-
-  private awaitAnswer(reason: string): void {
-    if (this.answerTimer === null)
-      this.answerTimer = this.options.clock.after(this.limits.answerTimeoutMs, () => this.fail(new ConnectionError(CODE.enhanceYourCalm, reason)));
-  }
-
-  private answered(): void {
-    this.options.clock.cancel(this.answerTimer);
-    this.answerTimer = null;
   }
 
   private onSettings(flags: number, id: number, buf: Buffer, start: number, end: number): void {
@@ -374,8 +383,7 @@ export abstract class Connection extends FrameReader {
     if ((flags & FLAG.ack) !== 0) {
       if (end !== start) throw new ConnectionError(CODE.frameSize, 'settings-ack-size');
       if (!this.peerSettings.known) throw new ConnectionError(CODE.protocol, 'settings-expected');
-      this.settingsAcked = true;
-      if (this.assembler.id === 0) this.answered();
+      this.settled = true;
       return;
     }
     if ((end - start) % 6 !== 0) throw new ConnectionError(CODE.frameSize, 'settings-size');
@@ -436,9 +444,9 @@ export abstract class Connection extends FrameReader {
     if (id === 0 || this.isIdle(id)) throw new ConnectionError(CODE.protocol, 'rst-stream-on-idle-stream');
     const stream = this.streams.get(id);
     if (stream === undefined) return this.meter.took(1, 'rst-stream-flood');
-    const code = get32(buf, start);
-    this.abandon(stream, resetFromH2(code));
-    this.meter.wasReset();
+    this.abandon(stream, resetFromH2(get32(buf, start)));
+    // What a server resets is its own loss.
+    if (!this.fromServer) this.meter.wasReset();
   }
 
   private onPriority(id: number, buf: Buffer, start: number, end: number): void {

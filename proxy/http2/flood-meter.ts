@@ -10,8 +10,8 @@ const CONTROL_BURST = 10_000;
 const CONTROL_PER_MS = 1;
 /** control frames that one frame of content entitles to: window updates for stream and connection, a bandwidth probe's ping and its answer */
 const CONTROL_PER_DATA = 4;
-const RESET_BURST = 1000;
-const RESETS_PER_MS = 0.1;
+const RESET_BURST = 2000;
+const RESETS_PER_MS = 0.5;
 
 export class FloodMeter {
   private readonly clock: Clock;

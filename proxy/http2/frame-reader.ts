@@ -17,6 +17,8 @@ export abstract class FrameReader {
   private padLengthNext = false;
   private dataFlags = 0;
   private dataId = 0;
+  /** frames received so far, the last perhaps not yet complete if it is DATA */
+  frames = 0;
   /** nothing more is parsed */
   protected stopped = false;
 
@@ -26,6 +28,11 @@ export abstract class FrameReader {
   protected abstract dataEnd(): void;
   /** Any other frame, payload buf[start, end) */
   protected abstract frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void;
+
+  /** Octets kept of a frame that is not complete. */
+  get pending(): number {
+    return this.stashed;
+  }
 
   protected parse(buf: Buffer, start: number, end: number): void {
     let p = start;
@@ -45,6 +52,7 @@ export abstract class FrameReader {
     }
     const next = p + FRAME_HEAD + length;
     if (next > end) return this.keep(buf, p, end);
+    this.frames++;
     this.frame(buf[p + 3]!, buf[p + 4]!, get31(buf, p + 5), buf, p + FRAME_HEAD, next);
     return next;
   }
@@ -67,6 +75,7 @@ export abstract class FrameReader {
     if (this.stashed < FRAME_HEAD + length) return p;
     const whole = this.stash;
     this.drop();
+    this.frames++;
     this.frame(whole[3]!, whole[4]!, get31(whole, 5), whole, FRAME_HEAD, FRAME_HEAD + length);
     return p;
   }
@@ -96,6 +105,7 @@ export abstract class FrameReader {
   }
 
   private startData(buf: Buffer, p: number, length: number): void {
+    this.frames++;
     this.inData = true;
     this.dataFlags = buf[p + 4]!;
     this.dataId = get31(buf, p + 5);

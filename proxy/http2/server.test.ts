@@ -243,10 +243,10 @@ describe('http2 server: hostile peers', () => {
     ['priority-flood', () => many(11_000, () => frame(TYPE.priority, 0, 9, Buffer.from([0, 0, 0, 1, 5])))],
     ['window-update-flood', () => many(11_000, () => frame(TYPE.windowUpdate, 0, 0, u32(1)))],
     ['unknown-frame-flood', () => many(11_000, () => frame(99, 0, 0))],
-    ['empty-data-flood', (p) => [p.request(1, endHeaders, [], 'POST'), ...many(1100, () => frame(TYPE.data, 0, 1))]],
-    ['rapid-reset', (p) => many(1100, (i) => Buffer.concat([p.request(odd(i)), frame(TYPE.rstStream, 0, odd(i), u32(8))]))],
+    ['empty-data-flood', (p) => [p.request(1, endHeaders, [], 'POST'), ...many(5500, () => frame(TYPE.data, 0, 1))]],
+    ['rapid-reset', (p) => many(2100, (i) => Buffer.concat([p.request(odd(i)), frame(TYPE.rstStream, 0, odd(i), u32(8))]))],
     // Streams that the server must reset for the client's faults, CVE-2025-8671.
-    ['rapid-reset', (p) => many(1100, (i) => Buffer.concat([p.request(odd(i)), frame(TYPE.windowUpdate, 0, odd(i), u32(0))]))],
+    ['rapid-reset', (p) => many(2100, (i) => Buffer.concat([p.request(odd(i)), frame(TYPE.windowUpdate, 0, odd(i), u32(0))]))],
     ['continuation-flood', (p) => [p.request(1, 0), ...many(100, () => frame(TYPE.continuation, 0, 1, 'x'))]],
     ['header-block-too-large', (p) => [p.request(1, 0), ...many(10, () => frame(TYPE.continuation, 0, 1, Buffer.alloc(FRAME_MAX)))]],
   ] as [string, (p: RawPeer) => Buffer[]][]) {
@@ -314,6 +314,36 @@ describe('http2 server: hostile peers', () => {
     assert.deepEqual(peer.counted, ['header-block-timeout']);
   });
 
+  it('ends a connection that leaves a frame half sent, not one that is merely slow', async () => {
+    const { peer } = await rawServer();
+    const request = peer.request(1);
+    for (let i = 0; i < 5; i++) {
+      // A new frame is cut short each time, but the one before was completed.
+      await peer.send(i === 0 ? Buffer.alloc(0) : frame(TYPE.ping, FLAG.ack, 0, Buffer.alloc(8)).subarray(5), frame(TYPE.ping, FLAG.ack, 0, Buffer.alloc(8)).subarray(0, 5));
+      peer.clock.advance(6000);
+    }
+    assert.deepEqual(peer.counted, []);
+    await peer.send(frame(TYPE.ping, FLAG.ack, 0, Buffer.alloc(8)).subarray(5), request.subarray(0, request.length - 1));
+    peer.clock.advance(20_000);
+    assert.deepEqual(peer.counted, ['frame-timeout']);
+  });
+
+  it('delivers what a slow client has still to read before it closes', async () => {
+    const { peer, connection } = await rawServer((r) => respond(r, 200, Buffer.alloc(100_000)), {}, {}, settings([SETTING.initialWindowSize, 1 << 20]));
+    await peer.send(frame(TYPE.windowUpdate, 0, 0, u32(1 << 20)));
+    peer.socket.reading = false;
+    connection.drain();
+    const early = await peer.send(peer.request(1), frame(TYPE.ping, FLAG.ack, 0, u32(0, 2)));
+    peer.clock.advance(20_000);
+    await settle();
+    peer.socket.open();
+    const late = await peer.frames();
+    assert.equal(contentOf([...early, ...late], 1).length, 100_000);
+    peer.socket.push(null);
+    await settle();
+    assert.ok(peer.socket.destroyed);
+  });
+
   it('refuses another protocol', async () => {
     const peer = new RawPeer();
     serveHttp2(peer.wire, () => { throw new Error('not reached'); }, peer.options());
@@ -363,7 +393,7 @@ describe('http2 server: ends', () => {
     await peer.frames();
     peer.clock.advance(5000);
     assert.equal(goawayCode(await peer.frames()), CODE.noError);
-    peer.clock.advance(1000);
+    peer.clock.advance(30_000);
     await settle();
     assert.ok(peer.socket.destroyed);
   });

@@ -4,7 +4,7 @@ import { ProxyError } from '../errors.ts';
 import type { Wire } from '../io/wire.ts';
 import { type Fields, type RequestHead, type ServerConnection, type Service, WINDOW } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
-import { Connection, PING_DRAIN } from './connection.ts';
+import { Connection, GRACE_MS, PING_DRAIN } from './connection.ts';
 import { CODE, ConnectionError, MAX_STREAM_ID, PREFACE, SETTING, writeGoaway, writePing } from './frames.ts';
 import { requestHead, trailerFields } from './heads.ts';
 import type { HeaderBlock } from './hpack/block.ts';
@@ -87,13 +87,12 @@ class ServerSide extends Connection implements ServerConnection {
     // A server acts on nothing but what Connection has done already.
   }
 
-  /** The client will open no more streams; those it has go on. */
   protected goaway(): void {
-    this.settleDrain();
+    // It is about streams that a server would open (RFC 9113 6.8); a client that wants no more closes the connection.
   }
 
   protected streamGone(): void {
-    if (this.finalId >= 0 && this.active === 0) this.linger();
+    if (this.finalId >= 0 && this.active === 0) this.linger(GRACE_MS);
   }
 
   protected brokenReason(): Reset {

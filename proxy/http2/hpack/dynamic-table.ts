@@ -9,15 +9,13 @@ export class Entry {
   readonly kind: Kind;
   /** the value has octets that such a field cannot have; malformed when it is used */
   readonly bad: boolean;
+  readonly size: number;
   constructor(name: string, value: string, kind: Kind, bad: boolean) {
     this.name = name;
     this.value = value;
     this.kind = kind;
     this.bad = bad;
-  }
-
-  get size(): number {
-    return this.name.length + this.value.length + ENTRY_OVERHEAD;
+    this.size = name.length + value.length + ENTRY_OVERHEAD;
   }
 }
 
