@@ -15,19 +15,45 @@ const SEEN_SLOTS = 2048;
 const MAX_OCTETS = 512;
 /** Most octets of names and values that one kept block may have: SLOTS of them bound the cache to 2 MiB. */
 const MAX_SIZE = 4096;
+const EMPTY = Buffer.alloc(0);
+
+/** Octets as 32-bit words, the last filled up with zeros: a quarter of the steps for what is hashed and compared with every block. */
+class Octets {
+  readonly words: Int32Array;
+  readonly length: number;
+  constructor(view: DataView, start: number, end: number) {
+    this.length = end - start;
+    this.words = new Int32Array((this.length + 3) >> 2);
+    for (let i = 0, p = start; p < end; i++, p += 4) this.words[i] = word(view, p, end);
+  }
+
+  equal(view: DataView, start: number, end: number): boolean {
+    if (this.length !== end - start) return false;
+    const { words } = this;
+    for (let i = 0, p = start; p < end; i++, p += 4) if (words[i] !== word(view, p, end)) return false;
+    return true;
+  }
+}
+
+function word(view: DataView, p: number, end: number): number {
+  if (end - p >= 4) return view.getInt32(p, true);
+  let w = 0;
+  for (let shift = 0, q = p; q < end; q++, shift += 8) w |= view.getUint8(q) << shift;
+  return w;
+}
 
 class Kept {
   readonly hash: number;
   /** decoder that it holds for, 0 for any */
   readonly owner: number;
   readonly epoch: number;
-  readonly octets: Buffer;
+  readonly octets: Octets;
   readonly fields: Fields;
   readonly host: string;
   readonly contentLength: number;
   readonly size: number;
   readonly added: Entry[];
-  constructor(hash: number, owner: number, epoch: number, octets: Buffer, block: HeaderBlock, size: number, added: Entry[]) {
+  constructor(hash: number, owner: number, epoch: number, octets: Octets, block: HeaderBlock, size: number, added: Entry[]) {
     this.hash = hash;
     this.owner = owner;
     this.epoch = epoch;
@@ -56,19 +82,27 @@ export class BlockCache {
   private readonly slots: (Kept | null)[] = Array.from<null>({ length: SLOTS }).fill(null);
   private readonly seen = new Int32Array(SEEN_SLOTS);
   private hash = 0;
+  /** a view of the last buffer: nearly always the one that everything is read into */
+  private buf: Buffer = EMPTY;
+  private view: DataView = new DataView(EMPTY.buffer);
 
   find(buf: Buffer, start: number, end: number, owner: number, epoch: number): Kept | null {
     if (end - start > MAX_OCTETS) return null;
-    const hash = (this.hash = hashOf(buf, start, end));
+    if (this.buf !== buf) {
+      this.buf = buf;
+      this.view = new DataView(buf.buffer, buf.byteOffset, buf.length);
+    }
+    const { view } = this;
+    const hash = (this.hash = hashOf(view, start, end));
     const shared = this.slots[hash & (SLOTS - 1)]!;
-    if (shared !== null && shared.hash === hash && shared.owner === 0 && same(shared.octets, buf, start, end)) return shared;
+    if (shared !== null && shared.hash === hash && shared.owner === 0 && shared.octets.equal(view, start, end)) return shared;
     const own = this.slots[mix(hash, owner) & (SLOTS - 1)]!;
-    if (own !== null && own.hash === hash && own.owner === owner && own.epoch === epoch && same(own.octets, buf, start, end)) return own;
+    if (own !== null && own.hash === hash && own.owner === owner && own.epoch === epoch && own.octets.equal(view, start, end)) return own;
     return null;
   }
 
   /** To be called after a find() of the same octets that found nothing. `owner` is 0 if nothing refers to a dynamic table. */
-  offer(buf: Buffer, start: number, end: number, block: HeaderBlock, size: number, added: Entry[], owner: number, epoch: number): void {
+  offer(start: number, end: number, block: HeaderBlock, size: number, added: Entry[], owner: number, epoch: number): void {
     if (end - start > MAX_OCTETS || size > MAX_SIZE) return;
     const place = owner === 0 ? this.hash : mix(this.hash, owner);
     const mark = place & (SEEN_SLOTS - 1);
@@ -76,7 +110,7 @@ export class BlockCache {
       this.seen[mark] = place;
       return;
     }
-    this.slots[place & (SLOTS - 1)] = new Kept(this.hash, owner, epoch, Buffer.from(buf.subarray(start, end)), block, size, added);
+    this.slots[place & (SLOTS - 1)] = new Kept(this.hash, owner, epoch, new Octets(this.view, start, end), block, size, added);
   }
 }
 
@@ -84,18 +118,8 @@ function mix(hash: number, owner: number): number {
   return Math.imul(hash ^ owner, 0x9e3779b1) ^ (hash >>> 15);
 }
 
-function hashOf(buf: Buffer, start: number, end: number): number {
+function hashOf(view: DataView, start: number, end: number): number {
   let h = end - start;
-  let p = start;
-  for (const last = end - 3; p < last; p += 4) h = Math.imul(h ^ (buf[p]! | (buf[p + 1]! << 8) | (buf[p + 2]! << 16) | (buf[p + 3]! << 24)), 0x85ebca6b) ^ (h >>> 13);
-  for (; p < end; p++) h = Math.imul(h ^ buf[p]!, 0x85ebca6b) ^ (h >>> 13);
+  for (let p = start; p < end; p += 4) h = Math.imul(h ^ word(view, p, end), 0x85ebca6b) ^ (h >>> 13);
   return Math.imul(h ^ (h >>> 16), 0xc2b2ae35) | 0;
-}
-
-function same(kept: Buffer, buf: Buffer, start: number, end: number): boolean {
-  const n = end - start;
-  if (kept.length !== n) return false;
-  if (n > 96) return kept.compare(buf, start, end) === 0;
-  for (let i = 0; i < n; i++) if (kept[i] !== buf[start + i]) return false;
-  return true;
 }

@@ -66,7 +66,7 @@ export class Decoder {
     while (this.pos < end) this.field();
     if (block.seen !== seen) block.fault('pseudo-header-after-field');
     if (block.malformed === '' && !block.tooLarge && !block.secret && !(this.referred && this.added.length > 0))
-      cache.offer(buf, tail, end, block, block.size - before, this.added, this.referred ? this.id : 0, epoch);
+      cache.offer(tail, end, block, block.size - before, this.added, this.referred ? this.id : 0, epoch);
     return block;
   }
 
