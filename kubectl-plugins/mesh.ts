@@ -14,7 +14,9 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  console.error(`error: The output cannot be written: ${error.message}. Free some space, or write it elsewhere.`);
+  process.exit(EXIT.failed);
 });
 
 const io = processIo(readEnv(process.env), interrupt.signal, process);

@@ -1,6 +1,8 @@
 import { createKubeClient, type KubeClient } from '../../lib/kube/client.ts';
 import type { Connection } from '../../lib/kube/connection.ts';
+import { KubeError } from '../../lib/kube/error.ts';
 import { kubeconfig } from '../../lib/kube/kubeconfig.ts';
+import { messageOf } from './errors.ts';
 
 /** Which cluster, and as whom. */
 export interface Target {
@@ -17,9 +19,26 @@ export const FIELD_MANAGER = 'kubectl-mesh';
 
 /** A client for the cluster that the kubeconfig names. Nothing is sent until the first call. */
 export const connect: Connect = async (target) => {
-  const connection = await kubeconfig({ path: target.kubeconfig, context: target.context });
+  const connection = explainingCredentials(await kubeconfig({ path: target.kubeconfig, context: target.context }));
   return createKubeClient({ connection: target.as ? impersonating(connection, target.as, target.asGroups) : connection, name: FIELD_MANAGER });
 };
+
+/** Reason of a KubeError when what the kubeconfig says about the user, a credential plugin most often, gives no credentials. */
+export const NO_CREDENTIALS = 'NoCredentials';
+
+function explainingCredentials(connection: Connection): Connection {
+  return {
+    server: connection.server,
+    namespace: connection.namespace,
+    authorize: (fresh) => connection.authorize(fresh).catch((error: unknown) => {
+      if (error instanceof KubeError) throw error;
+      // client-node passes on what a failed plugin wrote to stderr, which may be nothing.
+      const said = messageOf(error).trim().split('\n').at(-1)!.replace(/^undefined$/, '');
+      throw new KubeError(0, NO_CREDENTIALS, said || 'the credential plugin failed without a word', undefined, error);
+    }),
+    close: () => connection.close(),
+  };
+}
 
 function impersonating(connection: Connection, user: string, groups: readonly string[]): Connection {
   return {

@@ -9,6 +9,7 @@ const CASES: [string, unknown][] = [
   ['no kubeconfig', new KubeError(0, 'Unreachable', 'get pods: cannot reach the API server at localhost:8080: connect ECONNREFUSED')],
   ['refused', new KubeError(0, 'Unreachable', 'get pods: cannot reach the API server at 10.0.0.1:6443: connect ECONNREFUSED 10.0.0.1:6443', undefined, refused)],
   ['certificate', new KubeError(0, 'Unreachable', 'get pods: cannot reach the API server at 10.0.0.1:6443: self-signed certificate in certificate chain')],
+  ['credentials', new KubeError(0, 'NoCredentials', 'spawn aws ENOENT')],
   ['timeout', new KubeError(0, 'Timeout', 'get pods: no answer from 10.0.0.1:6443 within 30 s')],
   ['bad context', new KubeError(0, 'InvalidConfig', 'the kubeconfig has no usable context "x"; it has: kind')],
   ['unauthorized', new KubeError(401, 'Unauthorized', 'get pods: Unauthorized')],

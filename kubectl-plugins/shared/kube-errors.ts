@@ -1,4 +1,5 @@
 import { KubeError } from '../../lib/kube/error.ts';
+import { NO_CREDENTIALS } from './connect.ts';
 import { CliError, messageOf } from './errors.ts';
 import { EXIT } from './exit.ts';
 
@@ -15,6 +16,8 @@ function explainKube(error: KubeError): CliError {
   switch (error.reason) {
     case 'InvalidConfig':
       return new CliError(`No cluster to talk to: ${text}.`, EXIT.cluster, cause);
+    case NO_CREDENTIALS:
+      return new CliError(`The kubeconfig gives no credentials: ${text}. Log in again, see that the credential plugin it names is installed, or choose another user with --context.`, EXIT.cluster, cause);
     case 'Unreachable':
       return new CliError(unreachable(error, text), EXIT.cluster, cause);
     case 'Timeout':

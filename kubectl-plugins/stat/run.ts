@@ -47,6 +47,6 @@ function print(io: Io, found: readonly { workload: WorkloadRef; items: TrafficMe
     }));
     io.stdout.write(tables.join('\n'));
   }
-  const help = hint(all, options, namespace);
+  const help = hint(all, options, options.workloads.every((w) => w.kind === 'namespace') ? undefined : namespace);
   if (help && !options.workloads.some((w) => w.name !== undefined && all.length === 0)) io.stderr.write(`${help}\n`);
 }
