@@ -23,9 +23,25 @@ async function found(options: Options): Promise<{ provider: ClusterProvider; clu
   throw new ClusterError(`No ${provider.name} cluster "${options.name}" runs. Start it with \`npm run cluster -- up --provider ${provider.name} --name ${options.name}\`.`);
 }
 
+/** What shells give a program that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** Aborted by the first Ctrl-C; a second one ends this program at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      log('interrupted; removing what was begun');
+      process.exitCode = EXIT_INTERRUPTED;
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
 async function up(options: Options & { nodes?: number }): Promise<void> {
   const provider = await choose(options, env);
-  const cluster = await provider.up({ name: options.name, log, ...(options.nodes === undefined ? {} : { nodes: options.nodes }) });
+  const cluster = await provider.up({ name: options.name, log, signal: interruption(), ...(options.nodes === undefined ? {} : { nodes: options.nodes }) });
   console.log(`The ${provider.name} cluster "${cluster.name}" is ready. To use it:`);
   console.log(`  export KUBECONFIG=${cluster.kubeconfigPath}`);
   console.log(`  ${cluster.kubectl}${cluster.context === undefined ? '' : ` --context ${cluster.context}`} get nodes`);
@@ -64,7 +80,7 @@ function report(error: unknown, verbose: boolean): void {
   if (verbose && error instanceof Error) console.error(error.stack);
   else if (error instanceof ClusterError) console.error(`error: ${error.message}`);
   else console.error(`error: ${error instanceof Error ? error.message : String(error)}. This was not foreseen; run the command again with --verbose to see where it comes from.`);
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 }
 
 function checked(command: (options: never) => Promise<void>): (options: { verbose?: unknown }) => Promise<void> {

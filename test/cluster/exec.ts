@@ -1,6 +1,7 @@
 /** Child processes: one function that everything here is given, so that tests can stand in for it. */
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
+import { constants } from 'node:os';
 import { ClusterError } from './provider.ts';
 
 export interface ExecOptions {
@@ -12,6 +13,8 @@ export interface ExecOptions {
   env?: Record<string, string | undefined>;
   /** each line of standard error as it comes */
   onLine?: (line: string) => void;
+  /** ends the program (SIGTERM) when aborted */
+  signal?: AbortSignal;
 }
 
 export interface ExecResult {
@@ -43,7 +46,13 @@ export const exec: Exec = (command, args, options = {}) =>
       if (error.code === 'ENOENT') resolve({ code: 127, stdout, stderr: `${command}: not found` });
       else reject(error);
     });
-    child.on('close', (code) => resolve({ code: code ?? SIGNAL_BASE, stdout, stderr }));
+    const stop = () => void child.kill();
+    options.signal?.addEventListener('abort', stop);
+    if (options.signal?.aborted) stop();
+    child.on('close', (code, signal) => {
+      options.signal?.removeEventListener('abort', stop);
+      resolve({ code: code ?? SIGNAL_BASE + constants.signals[signal!], stdout, stderr });
+    });
     // The child may end before it has read all its input; its status says whether that matters.
     child.stdin.on('error', () => undefined);
     if (options.inputFile === undefined) child.stdin.end(options.input ?? '');
@@ -56,6 +65,11 @@ export const exec: Exec = (command, args, options = {}) =>
         .pipe(child.stdin);
     }
   });
+
+/** The same, ending its programs when the signal is aborted. */
+export function interruptible(run: Exec, signal: AbortSignal | undefined): Exec {
+  return signal === undefined ? run : (command, args, options) => run(command, args, { ...options, signal });
+}
 
 /** Runs a program that must succeed; returns its standard output. `what` completes "Could not …". */
 export async function must(run: Exec, what: string, command: string, args: readonly string[], options?: ExecOptions): Promise<string> {

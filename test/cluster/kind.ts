@@ -2,9 +2,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { checkName, ClusterError, DEFAULT_NAME, type Cluster, type ClusterProvider, type Progress } from './provider.ts';
+import { checkName, ClusterError, DEFAULT_NAME, type Cluster, interrupted, type ClusterProvider, type UpOptions } from './provider.ts';
 import type { Env } from './env.ts';
-import { lastLines, must, type Exec } from './exec.ts';
+import { interruptible, lastLines, must, type Exec } from './exec.ts';
 import { listNodes } from './nodes.ts';
 import { longStep } from './progress.ts';
 
@@ -57,7 +57,7 @@ export function kindProvider({ env, run }: KindDeps): ClusterProvider {
         options.log(`kind cluster "${name}" exists but its nodes are not Ready; making it anew`);
         await remove(run, name);
       }
-      await create(run, name, cluster.kubeconfigPath, options.nodes ?? 1, options.log);
+      await create(interruptible(run, options.signal), run, name, cluster.kubeconfigPath, options.nodes ?? 1, options);
       return cluster;
     },
     find: async (name = DEFAULT_NAME) => {
@@ -71,12 +71,13 @@ export function kindProvider({ env, run }: KindDeps): ClusterProvider {
   };
 }
 
-async function create(run: Exec, name: string, kubeconfig: string, nodes: number, log: Progress): Promise<void> {
+async function create(run: Exec, cleanup: Exec, name: string, kubeconfig: string, nodes: number, { log, signal }: UpOptions): Promise<void> {
   const args = ['create', 'cluster', '--name', name, '--kubeconfig', kubeconfig, '--wait', '180s', '--config', '-'];
   const { code, stderr } = await longStep(log, `creating kind cluster "${name}" with ${nodes} node(s)`, () => run('kind', args, { input: kindConfig(nodes) }));
   if (code === 0) return;
   // kind leaves the containers of a failed start behind when it was interrupted.
-  await run('kind', ['delete', 'cluster', '--name', name]);
+  await cleanup('kind', ['delete', 'cluster', '--name', name]);
+  if (signal?.aborted) throw interrupted();
   throw new ClusterError(`kind could not create the cluster: ${lastLines(stderr)}. Check that Docker runs and has disk space left (\`docker version\`, \`docker system df\`), then run the command again.`);
 }
 

@@ -36,6 +36,8 @@ export interface UpOptions {
   /** how many nodes a new cluster gets; an existing one is used as it is if absent, and must agree if given */
   nodes?: number;
   log: Progress;
+  /** aborted on Ctrl-C: `up` then removes what it has begun and throws */
+  signal?: AbortSignal;
 }
 
 export interface ClusterProvider {
@@ -53,6 +55,11 @@ export const DEFAULT_NAME = 'mesh';
 /** A failure that its reader can act on: the message says what happened, why, and what to do next. */
 export class ClusterError extends Error {
   override readonly name = 'ClusterError';
+}
+
+/** The error of an `up` that was told to stop; everything begun is removed when it is thrown. */
+export function interrupted(): ClusterError {
+  return new ClusterError('Interrupted. What was begun has been removed; run the command again to start anew.');
 }
 
 /** Throws ClusterError unless the name can be used for namespaces, links and cgroups. */

@@ -33,6 +33,7 @@ export interface BuildDeps {
   cacheDir: string;
   /** environment of the Go command */
   vars: Record<string, string | undefined>;
+  signal?: AbortSignal | undefined;
   clock?: Clock;
 }
 
@@ -78,7 +79,7 @@ export async function programs(build: Build, deps: BuildDeps): Promise<string> {
     if (await isWhole(dir, build)) return;
     await removeHalfMade(deps.cacheDir, build);
     await compile(build, dir, deps);
-  });
+  }, { signal: deps.signal });
   return dir;
 }
 

@@ -1,7 +1,7 @@
 /** From started processes to a cluster that answers: waits with reasons, and says which component failed if it does not come. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClusterError, type Progress } from '../provider.ts';
+import { ClusterError, interrupted, type Progress } from '../provider.ts';
 import { lastLines, must, type Exec } from '../exec.ts';
 import { DNS_DEPLOYMENT, DNS_NAMESPACE, dnsManifest } from './dns.ts';
 import { deploymentAvailable, kubeGet, readyNodes, type KubeGet } from './kube.ts';
@@ -15,6 +15,9 @@ export interface HealthDeps {
   /** milliseconds */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  signal: AbortSignal | undefined;
+  /** completes "The logs are in" */
+  logsAt: string;
 }
 
 /** Whether every node's first process runs. */
@@ -67,9 +70,10 @@ function dnsReady(get: KubeGet): Promise<boolean> {
 async function until(cluster: Layout, deps: HealthDeps, what: string, question: () => Promise<boolean>): Promise<void> {
   const deadline = deps.now() + PATIENCE_MS;
   for (;;) {
+    if (deps.signal?.aborted) throw interrupted();
     if (await question().catch(() => false)) return;
-    for (const node of cluster.nodes) await checkComponents(cluster, node);
-    if (deps.now() > deadline) throw new ClusterError(await tooLate(cluster, what));
+    for (const node of cluster.nodes) await checkComponents(node, deps);
+    if (deps.now() > deadline) throw new ClusterError(await tooLate(cluster, what, deps));
     await deps.sleep(POLL_MS);
   }
 }
@@ -77,12 +81,12 @@ async function until(cluster: Layout, deps: HealthDeps, what: string, question: 
 /** A component that has ended this often will not come up by itself. */
 const HOPELESS = 10;
 
-async function checkComponents(cluster: Layout, node: NodeLayout): Promise<void> {
+async function checkComponents(node: NodeLayout, deps: HealthDeps): Promise<void> {
   if ((await nodeProcess(node)) === undefined && (await readFile(join(node.dir, 'init.pid'), 'utf8').catch(() => undefined)) !== undefined) {
-    throw new ClusterError(`Node ${node.name} ended while it was being started: ${await logEnd(node, 'init')}. ${advice(cluster)}`);
+    throw new ClusterError(`Node ${node.name} ended while it was being started: ${await logEnd(node, 'init')}. The logs are in ${deps.logsAt}.`);
   }
   for (const [name, count] of await failures(node)) {
-    if (count >= HOPELESS) throw new ClusterError(`${name} on node ${node.name} ended ${count} times: ${await logEnd(node, name)}. ${advice(cluster)}`);
+    if (count >= HOPELESS) throw new ClusterError(`${name} on node ${node.name} ended ${count} times: ${await logEnd(node, name)}. The logs are in ${deps.logsAt}.`);
   }
 }
 
@@ -96,19 +100,16 @@ export async function failures(node: NodeLayout): Promise<[string, number][]> {
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
-async function tooLate(cluster: Layout, what: string): Promise<string> {
+async function tooLate(cluster: Layout, what: string, deps: HealthDeps): Promise<string> {
   const reasons: string[] = [];
   for (const node of cluster.nodes) for (const [name] of (await failures(node)).slice(0, 2)) reasons.push(`${name} on ${node.name} said: ${await logEnd(node, name)}.`);
-  return [`The local cluster "${cluster.name}" did not come up: waited ${PATIENCE_MS / 1000} s until ${what}.`, ...reasons, advice(cluster)].join(' ');
+  return [`The local cluster "${cluster.name}" did not come up: waited ${PATIENCE_MS / 1000} s until ${what}.`, ...reasons, `The logs are in ${deps.logsAt}.`].join(' ');
 }
 
 async function logEnd(node: NodeLayout, component: string): Promise<string> {
   return lastLines(await readFile(join(node.logDir, `${component}.log`), 'utf8').catch(() => ''), 2);
 }
 
-function advice(cluster: Layout): string {
-  return `The logs are in ${cluster.dir}/nodes/*/log; \`npm run cluster -- down --name ${cluster.name}\` removes the rest.`;
-}
 
 /** Runs ctr on a node: inside its mount namespace, where its containerd is at the usual place. */
 async function ctr(run: Exec, node: NodeLayout, args: readonly string[], inputFile?: string): ReturnType<Exec> {

@@ -1,8 +1,10 @@
 /** The two images a bare cluster needs, as docker archives built from static binaries. */
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Progress } from '../provider.ts';
 import { COREDNS_VERSION } from './layout.ts';
 import { dockerArchive, type ImageSpec } from './archive.ts';
+import { locked } from './lock.ts';
 
 export const PAUSE_IMAGE = 'kubectl-mesh.local/pause:1';
 export const COREDNS_IMAGE = `kubectl-mesh.local/coredns:${COREDNS_VERSION}`;
@@ -22,13 +24,19 @@ function coredns(binary: Buffer): ImageSpec {
  * Paths of the image archives under `cacheDir`, built where they are missing.
  * `inputs` are the paths of a static busybox and a static CoreDNS.
  */
-export async function imageArchives(cacheDir: string, inputs: { busybox: string; coredns: string }): Promise<string[]> {
+export async function imageArchives(cacheDir: string, inputs: { busybox: string; coredns: string }, log: Progress): Promise<string[]> {
   const dir = join(cacheDir, 'images');
-  await mkdir(dir, { recursive: true });
-  return [
-    await archive(join(dir, `pause-1-${await fingerprint(inputs.busybox)}.tar`), async () => pause(await readFile(inputs.busybox))),
-    await archive(join(dir, `coredns-${COREDNS_VERSION}-${await fingerprint(inputs.coredns)}.tar`), async () => coredns(await readFile(inputs.coredns))),
+  const wanted = [
+    { path: join(dir, `pause-1-${await fingerprint(inputs.busybox)}.tar`), spec: async () => pause(await readFile(inputs.busybox)) },
+    { path: join(dir, `coredns-${COREDNS_VERSION}-${await fingerprint(inputs.coredns)}.tar`), spec: async () => coredns(await readFile(inputs.coredns)) },
   ];
+  if (!(await Promise.all(wanted.map(({ path }) => exists(path)))).every(Boolean)) {
+    await locked(join(cacheDir, 'images.lock'), log, async () => {
+      await mkdir(dir, { recursive: true });
+      for (const { path, spec } of wanted) if (!(await exists(path))) await writeWhole(path, dockerArchive(await spec()));
+    });
+  }
+  return wanted.map(({ path }) => path);
 }
 
 /** Changes with the file. */
@@ -37,10 +45,11 @@ async function fingerprint(path: string): Promise<string> {
   return `${size.toString(36)}-${Math.floor(mtimeMs).toString(36)}`;
 }
 
-async function archive(path: string, spec: () => Promise<ImageSpec>): Promise<string> {
-  if (await stat(path).catch(() => undefined)) return path;
-  const half = `${path}.${process.pid}.new`;
-  await writeFile(half, dockerArchive(await spec()));
-  await rename(half, path);
-  return path;
+function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}
+
+async function writeWhole(path: string, content: Buffer): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
 }

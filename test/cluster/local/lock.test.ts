@@ -28,12 +28,12 @@ describe('locked', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       inside -= 1;
     };
-    await Promise.all(Array.from({ length: 8 }, (_, i) => locked(path, log, work, i % 2 === 0 ? 'keep' : 'remove')));
+    await Promise.all(Array.from({ length: 8 }, (_, i) => locked(path, log, work, { remove: i % 2 === 0 })));
     assert.equal(most, 1);
   });
 
   it('is free again after a failure, and after a removal', async () => {
-    await assert.rejects(locked(path, log, () => Promise.reject(new Error('no')), 'remove'), /no/);
+    await assert.rejects(locked(path, log, () => Promise.reject(new Error('no')), { remove: true }), /no/);
     assert.equal(existsSync(path), false);
     assert.equal(await locked(path, log, () => Promise.resolve(5)), 5);
   });
@@ -45,6 +45,16 @@ describe('locked', () => {
     await once(holder.stdout, 'data');
     holder.kill('SIGKILL');
     assert.equal(await locked(path, log, () => Promise.resolve('mine')), 'mine');
+  });
+
+  it('stops waiting when told to, without taking the lock', async () => {
+    const controller = new AbortController();
+    await locked(path, log, async () => {
+      const waiting = locked(path, log, () => assert.fail('it got the lock'), { signal: controller.signal });
+      controller.abort();
+      await assert.rejects(waiting, /Interrupted/);
+    });
+    assert.equal(await locked(path, log, () => Promise.resolve(1)), 1);
   });
 
   it('says when the lock cannot be made', async () => {

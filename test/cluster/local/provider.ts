@@ -1,11 +1,12 @@
 /** Clusters of this machine: real Kubernetes, each node in namespaces of its own, without a container engine. */
-import { access, writeFile } from 'node:fs/promises';
+import { access, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkName, ClusterError, DEFAULT_NAME, type Cluster, type ClusterProvider, type Progress, type UpOptions } from '../provider.ts';
+import { checkName, ClusterError, DEFAULT_NAME, interrupted, type Cluster, type ClusterProvider, type UpOptions } from '../provider.ts';
 import type { Env } from '../env.ts';
-import type { Exec } from '../exec.ts';
+import { interruptible, type Exec } from '../exec.ts';
 import { COREDNS, KUBERNETES, programs } from './binaries.ts';
 import { removeCluster } from './clean.ts';
+import { checkDisk, explained, failedLogs, keepLogs } from './failure.ts';
 import { complete, importImage, isHealthy, nodesRun, type HealthDeps } from './health.ts';
 import { imageArchives } from './images.ts';
 import { MAX_NODES, type Layout } from './layout.ts';
@@ -34,31 +35,62 @@ export function localProvider(deps: LocalDeps): ClusterProvider {
 
   async function up(options: UpOptions): Promise<Cluster> {
     const name = checkName(options.name ?? DEFAULT_NAME);
+    const { log, signal } = options;
     checkNodes(options.nodes);
-    const tools = await prepare(deps, options.log);
-    return locked(lockFile(name), options.log, async () => asCluster(deps, await runningCluster(name, options, tools), tools.binDir));
+    try {
+      const tools = await prepare(deps, options);
+      const cluster = await locked(lockFile(name), log, () => runningCluster(name, options, tools), { signal, remove: true });
+      return asCluster(deps, cluster, tools.binDir);
+    } catch (error) {
+      throw signal?.aborted ? interrupted() : explained(error, env.clustersDir);
+    }
   }
 
-  /** Uses what runs, finishes what was begun, and starts anew where neither is possible. */
+  /** Uses what runs; starts anew what was never finished or has ended. */
   async function runningCluster(name: string, options: UpOptions, tools: Tools): Promise<Layout> {
-    const health: HealthDeps = { run, log: options.log, kubectl: join(tools.binDir, 'kubectl'), now: deps.now, sleep: deps.sleep };
+    const { log } = options;
     const existing = await readCluster(env.clustersDir, name);
-    if (existing && (await nodesRun(existing))) {
-      checkSameSize(existing, options.nodes);
-      if (await wasReady(existing) && (await isHealthy(existing))) {
-        options.log(`local cluster "${name}" is running`);
+    if (existing && (await wasReady(existing))) {
+      if (await nodesRun(existing)) {
+        await useReady(existing, options, tools);
         return existing;
       }
-      options.log(`local cluster "${name}" runs, but is not ready; waiting for it`);
-      if (await finish(existing, tools, health)) return existing;
+      log(`the nodes of local cluster "${name}" have ended`);
     }
-    options.log(`starting local cluster "${name}"`);
     await removeCluster(run, env.clustersDir, name);
-    const cluster = await startCluster(name, options.nodes ?? 1, { run, clustersDir: env.clustersDir, binDir: tools.binDir, now: deps.date });
-    await complete(cluster, tools.images, health);
-    await writeFile(cluster.readyMark, '');
-    return cluster;
+    return startAnew(name, options, tools);
   }
+
+  /** A cluster that was ready holds somebody's work, so it is waited for and never thrown away. */
+  async function useReady(cluster: Layout, options: UpOptions, tools: Tools): Promise<void> {
+    checkSameSize(cluster, options.nodes);
+    if (!(await isHealthy(cluster))) {
+      options.log(`local cluster "${cluster.name}" runs, but not everything in it is ready; waiting for it`);
+      const logsAt = `${join(cluster.dir, 'nodes')}. \`npm run cluster -- down --name ${cluster.name}\` removes the cluster, so that another \`up\` starts anew`;
+      await complete(cluster, tools.images, health(options, tools, logsAt));
+    }
+    options.log(`local cluster "${cluster.name}" is running`);
+  }
+
+  async function startAnew(name: string, options: UpOptions, tools: Tools): Promise<Layout> {
+    options.log(`starting local cluster "${name}"`);
+    const logsAt = failedLogs(env.clustersDir, name);
+    try {
+      await checkDisk(env.clustersDir);
+      const cluster = await startCluster(name, options.nodes ?? 1, { run, clustersDir: env.clustersDir, binDir: tools.binDir, now: deps.date });
+      await complete(cluster, tools.images, health(options, tools, logsAt));
+      await writeFile(cluster.readyMark, '');
+      return cluster;
+    } catch (error) {
+      if (!options.signal?.aborted) await keepLogs(join(env.clustersDir, name), logsAt);
+      await removeCluster(run, env.clustersDir, name);
+      throw error;
+    }
+  }
+
+  const health = ({ log, signal }: UpOptions, tools: Tools, logsAt: string): HealthDeps => ({
+    run, log, signal, logsAt, kubectl: join(tools.binDir, 'kubectl'), now: deps.now, sleep: deps.sleep,
+  });
 
   return {
     name: 'local',
@@ -68,31 +100,24 @@ export function localProvider(deps: LocalDeps): ClusterProvider {
       return cluster && (await nodesRun(cluster)) ? asCluster(deps, cluster, join(env.cacheDir, KUBERNETES.name)) : undefined;
     },
     down: async (name = DEFAULT_NAME, log = () => undefined) => {
-      await locked(lockFile(checkName(name)), log, () => removeCluster(run, env.clustersDir, name), 'remove');
+      const remove = async () => {
+        await removeCluster(run, env.clustersDir, name);
+        await rm(failedLogs(env.clustersDir, name), { recursive: true, force: true });
+      };
+      await locked(lockFile(checkName(name)), log, remove, { remove: true });
     },
   };
 }
 
-async function prepare(deps: LocalDeps, log: Progress): Promise<Tools> {
-  const { env, run } = deps;
+async function prepare(deps: LocalDeps, { log, signal }: UpOptions): Promise<Tools> {
+  const { env } = deps;
+  const run = interruptible(deps.run, signal);
   await ensurePackages({ run, log, vars: env.vars });
-  const build = { run, log, cacheDir: env.cacheDir, vars: env.vars };
+  const build = { run, log, signal, cacheDir: env.cacheDir, vars: env.vars };
   const binDir = await programs(KUBERNETES, build);
   const coredns = join(await programs(COREDNS, build), 'coredns');
   const busybox = (await programOf('busybox-static'))!;
-  return { binDir, images: await imageArchives(env.cacheDir, { busybox, coredns }) };
-}
-
-/** False if it cannot be finished and has to be started anew. */
-async function finish(cluster: Layout, tools: Tools, health: HealthDeps): Promise<boolean> {
-  try {
-    await complete(cluster, tools.images, health);
-    await writeFile(cluster.readyMark, '');
-    return true;
-  } catch (error) {
-    health.log(`${(error as Error).message} Starting it anew.`);
-    return false;
-  }
+  return { binDir, images: await imageArchives(env.cacheDir, { busybox, coredns }, log) };
 }
 
 function wasReady(cluster: Layout): Promise<boolean> {
