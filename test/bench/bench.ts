@@ -26,7 +26,7 @@ const pidsOf = (s: Subject): number[] => s.processes.map((p) => p.pid);
 const memoryOf = (s: Subject): number => pidsOf(s).reduce((n, pid) => n + anonymousMb(pid), 0);
 
 async function measure(o: Options, pods: Pods, dir: string): Promise<{ rows: Row[]; memory: MemoryRow[] }> {
-  const binaries = new MeshBinaries(dir);
+  const binaries = new MeshBinaries(dir, o.nodeFlags, o.proxyEnv);
   log('bundling the proxy');
   await binaries.build();
   const upstream = startNginx(pods.server, dir, o.loadCore);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FakeService } from '../../proxy/testing/control-plane.ts';
+import { SPECS } from '../../images/images.ts';
 import { TARGETS, bundle } from '../../scripts/bundle.ts';
 import { Background, BenchError, must, run, sleep } from './children.ts';
 import type { StandIn } from './control-stand-in.ts';
@@ -10,8 +11,6 @@ import { UPSTREAM } from './upstream.ts';
 
 const ROOT = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 const NODE = process.execPath;
-/** As the proxy image starts it. */
-const PROXY_FLAGS = ['--max-semi-space-size=1'];
 const CONTROL_PORT = 8086;
 const RELAY_PORT = 8087;
 const INBOUND_PORT = 4143;
@@ -24,8 +23,15 @@ export const SERVICE = { plain: '10.96.0.10', meshed: '10.96.0.11', h1: 80, h2: 
 /** The proxy as it ships: bundled, on the flags of its image. */
 export class MeshBinaries {
   private readonly dir: string;
-  constructor(dir: string) {
+  private readonly flags: string[];
+  /** environment that the image sets */
+  readonly env: Record<string, string>;
+
+  /** `flags` and `env` (K=V) are tried in place of, and besides, the image's own. */
+  constructor(dir: string, flags: string[] | null, env: string[]) {
     this.dir = dir;
+    this.flags = flags ?? SPECS.proxy.entrypoint.slice(1, -1);
+    this.env = Object.fromEntries([...SPECS.proxy.env, ...env].map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
   }
 
   async build(): Promise<void> {
@@ -35,7 +41,7 @@ export class MeshBinaries {
   }
 
   get proxy(): string[] {
-    return [NODE, ...PROXY_FLAGS, path.join(this.dir, 'proxy.mjs')];
+    return [NODE, ...this.flags, path.join(this.dir, 'proxy.mjs')];
   }
 
   /** Puts the mesh's own redirect rules in force in a pod. Traffic of root is left alone: all but the load runs as root. */
@@ -74,11 +80,12 @@ export async function startControl(pods: Pods, dir: string, core: number): Promi
 }
 
 /** Starts one proxy and waits until it has its certificate. `index` keeps the ports of several in one pod apart. */
-export async function startProxy(pod: Pod, command: string[], side: 'client' | 'server', index: number, anchors: string, core: number): Promise<Background> {
+export async function startProxy(pod: Pod, binaries: MeshBinaries, side: 'client' | 'server', index: number, anchors: string, core: number): Promise<Background> {
   const control = `127.0.0.1:${CONTROL_PORT}`;
   const port = (base: number): number => base + index * 100;
-  const proxy = new Background('the proxy', pod.in('taskset', '-c', String(core), ...command), {
+  const proxy = new Background('the proxy', pod.in('taskset', '-c', String(core), ...binaries.proxy), {
     PATH: process.env['PATH'],
+    ...binaries.env,
     MESH_PROXY_IDENTITY_LOCAL_NAME: side === 'client' ? CLIENT_ID : SERVER_ID,
     MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null',
     MESH_PROXY_IDENTITY_TRUST_ANCHORS: anchors,

@@ -44,12 +44,12 @@ export async function startSubjects(names: SubjectName[], pods: Pods, binaries: 
   const anchors = await startControl(pods, dir, loadCore);
   await binaries.redirect(pods.server, outboundPort(9), SKIPPED);
   if (names.includes('plain')) {
-    const proxy = await startProxy(pods.client, binaries.proxy, 'client', 0, anchors, core);
+    const proxy = await startProxy(pods.client, binaries, 'client', 0, anchors, core);
     subjects.push({ name: 'mesh plain', processes: [proxy], takes: () => true, redirectTo: () => outboundPort(0), url: urlOf(SERVICE.plain) });
   }
   if (names.includes('mtls')) {
-    const outbound = await startProxy(pods.client, binaries.proxy, 'client', 1, anchors, core);
-    const inbound = await startProxy(pods.server, binaries.proxy, 'server', 0, anchors, core);
+    const outbound = await startProxy(pods.client, binaries, 'client', 1, anchors, core);
+    const inbound = await startProxy(pods.server, binaries, 'server', 0, anchors, core);
     subjects.push({ name: 'mesh mTLS pair', processes: [outbound, inbound], takes: () => true, redirectTo: () => outboundPort(1), url: urlOf(SERVICE.meshed) });
   }
   return subjects;
