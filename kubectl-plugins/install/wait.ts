@@ -20,9 +20,11 @@ export async function waitUntilReady(io: Io, kube: KubeClient, progress: Progres
   for (const name of [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]) {
     await progress.step(`Waiting for deployment ${name}`, (detail) => deploymentReady(io, kube, { name, namespace }, left(), detail));
   }
-  await progress.step('Waiting for the injector webhook', async () => {
-    const ready = await poll(io, { timeoutMs: left() }, async () =>
-      (hasBundle(await find(kube, KINDS.mutatingwebhookconfigurations, { name: WEBHOOK_CONFIGURATION }, io.signal)) ? true : undefined));
+  await progress.step('Waiting for the injector webhook', async (detail) => {
+    const ready = await poll(io, { timeoutMs: left() }, async () => {
+      detail('its certificate');
+      return hasBundle(await find(kube, KINDS.mutatingwebhookconfigurations, { name: WEBHOOK_CONFIGURATION }, io.signal)) ? true : undefined;
+    });
     if (!ready) throw new CliError(`The webhook configuration ${WEBHOOK_CONFIGURATION} got no certificate bundle in time; see "kubectl logs -n ${namespace} deploy/${CONTROL_WORKLOAD}".`);
   });
   for (const name of [`${METRICS_VERSION}.${METRICS_GROUP}`, `${TAP_VERSION}.${TAP_GROUP}`]) {
@@ -37,9 +39,9 @@ async function deploymentReady(io: Io, kube: KubeClient, at: { name: string; nam
   const ready = await poll(io, { timeoutMs }, async () => {
     const deployment = await find(kube, KINDS.deployments, at, io.signal);
     if (isAvailable(deployment)) return 'ready';
+    detail(trouble ? `pod ${trouble.pod}: ${trouble.reason}` : '');
     if (!deployment || io.now() - start < LOOK_CLOSER_MS) return undefined;
     trouble = await troubleOf(kube, deployment, io.signal);
-    detail(trouble ? `pod ${trouble.pod}: ${trouble.reason}` : '');
     stuckSince = trouble?.stuck ? (stuckSince ?? io.now()) : undefined;
     return stuckSince !== undefined && io.now() - stuckSince >= STUCK_MS ? 'stuck' : undefined;
   });

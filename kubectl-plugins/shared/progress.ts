@@ -14,9 +14,9 @@ export function progress(io: Io, quiet = false): Progress {
   const live = stderr.tty && !quiet;
   const clear = (): void => (live ? stderr.write('\r\u001B[K') : undefined);
 
-  function show(title: string, text: string): void {
+  function show(title: string, text: string, since: number): void {
     if (!live) return;
-    const line = `  ${title}${text ? ` (${text})` : ''}`;
+    const line = `  ${title} ${seconds(io.now() - since)}${text ? ` (${text})` : ''}`;
     clear();
     stderr.write(s.dim(stderr.columns > 0 ? line.slice(0, stderr.columns - 1) : line));
   }
@@ -24,10 +24,10 @@ export function progress(io: Io, quiet = false): Progress {
   return {
     async step(title, work) {
       const start = io.now();
-      show(title, '');
+      show(title, '', start);
       let ended: 'success' | 'error' = 'error';
       try {
-        const result = await work((text) => show(title, text));
+        const result = await work((text) => show(title, text, start));
         ended = 'success';
         return result;
       } finally {

@@ -16,6 +16,8 @@ export interface TestIoOptions {
   /** called on every sleep with the time that has passed, so that the world can change meanwhile */
   onSleep?: (elapsedMs: number, io: TestIo) => void;
   now?: number;
+  /** width of the terminal that stderr is; 0 or none: it is none */
+  columns?: number;
 }
 
 /** An Io of buffers. Its clock moves only by sleeping, which takes no time. */
@@ -23,7 +25,7 @@ export function testIo(options: TestIoOptions = {}): TestIo {
   const start = options.now ?? START;
   let now = start;
   const stdout = buffer();
-  const stderr = buffer();
+  const stderr = buffer(options.columns);
   const interruption = new AbortController();
   const io: TestIo = {
     stdin: { text: () => Promise.resolve(options.stdin ?? ''), tty: false },
@@ -44,9 +46,9 @@ export function testIo(options: TestIoOptions = {}): TestIo {
   return io;
 }
 
-function buffer(): Output & { text(): string } {
+function buffer(columns = 0): Output & { text(): string } {
   const chunks: string[] = [];
-  return { write: (chunk) => void chunks.push(chunk), drained: () => Promise.resolve(), tty: false, color: false, columns: 0, text: () => chunks.join('') };
+  return { write: (chunk) => void chunks.push(chunk), drained: () => Promise.resolve(), tty: columns > 0, color: columns > 0, columns, text: () => chunks.join('') };
 }
 
 function memoryFiles(files: Record<string, string>): Files {

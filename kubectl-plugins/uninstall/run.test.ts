@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../lib/kube/types.ts';
 import { fakeCluster, type FakeCluster } from '../testing/fake-cluster.ts';
+import { matchesGolden, timeless } from '../testing/golden.ts';
 import { installInto } from '../testing/installed.ts';
 import { testIo } from '../testing/io.ts';
 import type { UninstallOptions } from './options.ts';
@@ -34,7 +35,7 @@ describe('kubectl mesh uninstall', () => {
     const io = testIo();
     assert.equal(await run(io, cluster.deps, options()), 0);
     assert.deepEqual([...cluster.objects.keys()].sort(), ['clusterroles/mesh-control', 'configmaps/web/settings', 'namespaces/web']);
-    assert.match(io.err(), /The mesh is removed/);
+    matchesGolden(import.meta, 'removed.txt', timeless(io.err()));
   });
 
   it('takes webhooks and aggregated APIs first, and the namespace last', async () => {
