@@ -108,7 +108,7 @@ export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
       admin: listen('ADMIN_LISTEN_ADDR', `0.0.0.0:${PORTS.admin}`),
       tap: listen(get('CONTROL_LISTEN_ADDR') === undefined ? 'TAP_LISTEN_ADDR' : 'CONTROL_LISTEN_ADDR', `0.0.0.0:${PORTS.tap}`),
     },
-    connectTimeoutMs: { inbound: duration('INBOUND_CONNECT_TIMEOUT', 300), outbound: duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
+    connectTimeoutMs: { inbound: duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
     shutdownGraceMs: get('SHUTDOWN_GRACE_SECONDS') === undefined ? duration('SHUTDOWN_GRACE_PERIOD', 30_000) : Number(get('SHUTDOWN_GRACE_SECONDS')) * 1000,
     accessLog: accessLog(get('ACCESS_LOG'), bad),
     origDst: { inbound: get('INBOUND_ORIG_DST') ?? '', outbound: get('OUTBOUND_ORIG_DST') ?? '' },

@@ -17,6 +17,7 @@ import { accessLog, type AccessLogFormat } from './layers/access-log.ts';
 import { authorize } from './layers/authorize.ts';
 import { measure } from './layers/measure.ts';
 import { downgradeHttp1 } from './layers/orig-proto.ts';
+import { abort } from './io/abort.ts';
 import { LocalApps } from './local-apps.ts';
 import { readTransportHeader } from './mesh-tls/read-header.ts';
 import type { Terminated, Terminator } from './mesh-tls/terminate.ts';
@@ -174,7 +175,7 @@ export class Inbound {
     if (rule === null) {
       core.metrics.tcpDeny.with(labels).value++;
       early?.socket.destroy();
-      a.socket.resetAndDestroy();
+      abort(a.socket);
       return;
     }
     core.metrics.tcpAllow.with({ ...labels, ...rule.labels }).value++;
@@ -194,7 +195,7 @@ export class Inbound {
     const cancel = connectTcp(this.apps.get(a.app), this.pool, 1, (socket, _e, release) => join(this.early(socket, release)), (error) => {
       core.log.debug('the application does not accept a connection', { app: addrText(a.app), error: error.message });
       core.metrics.tcpErrors.inbound.with({ error: error.code }).value++;
-      a.socket.resetAndDestroy();
+      abort(a.socket);
     });
     a.socket.once('close', cancel);
   }

@@ -5,6 +5,7 @@ import { systemClock } from '../lib/clock.ts';
 import { splitAddr, unmap } from './accept/addr.ts';
 import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-dst.ts';
 import { EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
+import { onBug } from './io/wire.ts';
 import { Log } from './log.ts';
 import { Proxy } from './proxy.ts';
 
@@ -40,6 +41,12 @@ async function main(): Promise<void> {
   ]);
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
+
+  const bug = (error: unknown): void => proxy.bug(error);
+  onBug(bug);
+  // A sidecar that dies takes its pod's traffic along: what broke is reported, and everything else goes on.
+  process.on('uncaughtException', bug);
+  process.on('unhandledRejection', bug);
 
   let ending = false;
   const end = (why: string): void => {

@@ -17,6 +17,7 @@ import type { Core } from './core.ts';
 import { pickBackend } from './discover/outbound-policy.ts';
 import type { Route, Target, Targets } from './discover/targets.ts';
 import { ProxyError } from './errors.ts';
+import { abort } from './io/abort.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
 import type { Layer, RequestHead, Service } from './message/contract.ts';
@@ -158,7 +159,7 @@ export class Outbound {
       this.core.log.debug('an opaque connection could not be forwarded', { dst: addrText(target.dst), error: error.message });
       this.core.metrics.tcpErrors.outbound.with({ error: error.code }).value++;
       // The client sees what it would have seen without a proxy: a reset.
-      socket.resetAndDestroy();
+      abort(socket);
     });
     socket.once('close', cancel);
   }

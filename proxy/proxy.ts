@@ -113,6 +113,12 @@ export class Proxy {
     return this.credentials.leaf !== null;
   }
 
+  /** Reports an exception that should not have been. */
+  bug(error: unknown): void {
+    this.metrics.bugs.with({}).value++;
+    this.deps.log.error('a defect of the proxy; please report it', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+
   /** Connections to the admin port; in the pod, monitoring and the kubelet come in clear text. */
   acceptAdmin(socket: Socket, loopback: boolean): void {
     const { log } = this.deps;

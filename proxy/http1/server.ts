@@ -2,7 +2,7 @@ import type { ProxyError } from '../errors.ts';
 import type { Reader, Wire } from '../io/wire.ts';
 import type { Fields, RequestHead, ServerConnection, Service } from '../message/contract.ts';
 import { RESET } from '../message/reset.ts';
-import { abort } from './abort.ts';
+import { abort } from '../io/abort.ts';
 import { FRAMING, writeResponseHead } from './encode.ts';
 import { DRAIN_IDLE_MS, LINGER_MS, STALL_MS } from './limits.ts';
 import type { ServerOptions } from './options.ts';
@@ -237,7 +237,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
   private cut(): void {
     this.exchange = null;
     this.reader.drop();
-    abort(this.wire);
+    abort(this.wire.socket);
   }
 
   /** Closes so that the client can still read what was sent: FIN, then its bytes are dropped for a while (RFC 9112 9.6). */

@@ -218,6 +218,7 @@ export abstract class Connection extends FrameReader {
   protected linger(ms: number): void {
     this.stopped = true;
     this.watchdog.stop();
+    this.keepAlive?.stop();
     if (this.peerEnded) return this.wire.close();
     this.wire.finish();
     const { backlog } = this.wire;

@@ -25,6 +25,15 @@ export const HIGH_WATER = 256 * 1024;
 export const LOW_WATER = 64 * 1024;
 const EMPTY = Buffer.alloc(0);
 
+let bug = (error: unknown): void => {
+  throw error;
+};
+
+/** Who is told of an exception that a codec or layer let through; without one it is thrown on. */
+export function onBug(f: (error: unknown) => void): void {
+  bug = f;
+}
+
 export class Wire {
   readonly socket: Socket;
   /** write cursor into `out`; use through room() */
@@ -67,7 +76,14 @@ export class Wire {
 
   private deliver(buf: Buffer, start: number, end: number): void {
     this.readBytes += end - start;
-    if (!this.dead && this.reader !== null) this.reader.read(buf, start, end);
+    if (this.dead || this.reader === null) return;
+    try {
+      this.reader.read(buf, start, end);
+    } catch (e) {
+      // A defect in one connection's handling ends that connection, not the others.
+      this.destroy(e as Error);
+      bug(e);
+    }
   }
 
   /** bytes accepted and not yet taken by the kernel */

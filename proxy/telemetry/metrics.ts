@@ -23,6 +23,7 @@ export interface Metrics {
   controlResponses: CounterFamily;
   retries: CounterFamily;
   endpoints: CounterFamily;
+  bugs: CounterFamily;
 }
 
 export function createMetrics(registry = new Registry()): Metrics {
@@ -54,6 +55,7 @@ export function createMetrics(registry = new Registry()): Metrics {
     controlRequests: r.counter('control_request_total', 'Calls to the control plane.'),
     controlResponses: r.counter('control_response_total', 'Ends of calls to the control plane, by gRPC status.'),
     retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
+    bugs: r.counter('proxy_defects_total', 'Exceptions that the proxy did not expect; each is in the log.'),
     endpoints: r.gauge('outbound_http_balancer_endpoints', 'Endpoints in a balancer, by state.'),
   };
 }

@@ -35,7 +35,7 @@ export interface ProxySettings {
 const INBOUND_POLICIES = ['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'cluster-unauthenticated', 'deny', 'audit'];
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const ACCESS_LOGS = ['apache', 'json'];
-const DEFAULT_INBOUND_CONNECT_MS = 100;
+const DEFAULT_INBOUND_CONNECT_MS = 1000;
 const DEFAULT_OUTBOUND_CONNECT_MS = 1000;
 const MAX_UID = 2_147_483_647;
 /** Under their Linkerd keys these name images of Linkerd's proxy, which does not understand what we inject. */
