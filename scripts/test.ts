@@ -1,6 +1,6 @@
 /**
  * `npm test`: everything, in the order of what fails fastest, and one closing line. Suites by name run only those:
- * types lint unit netns conformance e2e.
+ * types lint unit netns conformance cluster e2e.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -54,6 +54,7 @@ const SUITES: Suite[] = [
   { name: 'unit', what: 'unit and in-process integration tests', run: () => mocha('.mocharc.json') },
   { name: 'netns', what: 'the proxy behind real iptables in network namespaces', run: () => mocha('test/netns/.mocharc.json') },
   { name: 'conformance', what: 'h2spec against both sides of the proxy', run: () => mocha('test/conformance/.mocharc.json') },
+  { name: 'cluster', what: 'the local cluster: networking, killed runs, errors', run: () => mocha('test/cluster/.mocharc.json') },
   { name: 'e2e', what: 'the mesh on a real cluster', run: () => mocha('test/e2e/.mocharc.json') },
 ];
 
