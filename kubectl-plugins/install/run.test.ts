@@ -132,8 +132,8 @@ describe('kubectl mesh install', () => {
       onSleep: () => {
         if (!cluster.find('deployments/mesh-system/mesh-identity')) return;
         cluster.put({
-        apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mesh-identity-1', namespace: 'mesh-system', labels: { 'kubectl-mesh.io/component': 'identity' } },
-        status: { containerStatuses: [{ name: 'mesh-identity', image: 'kubectl-mesh.io/control:0.1.0', state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling' } } }] },
+          apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mesh-identity-1', namespace: 'mesh-system', labels: { 'kubectl-mesh.io/component': 'identity' } },
+          status: { containerStatuses: [{ name: 'mesh-identity', image: 'kubectl-mesh.io/control:0.1.0', state: { waiting: { reason: 'ImagePullBackOff', message: 'Back-off pulling' } } }] },
         } as never);
       },
     });

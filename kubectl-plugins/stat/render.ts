@@ -54,11 +54,9 @@ export function hint(items: readonly TrafficMetrics[], options: StatOptions, nam
     const more = namespace === undefined ? '' : ' Look elsewhere with -n NAMESPACE or -A.';
     return `There are no ${options.workloads.map((w) => w.plural).join(', ')} ${where}.${more}`;
   }
+  if (items.some((item) => item.successRate !== null || item.tcp.openConnections > 0)) return undefined;
   if (items.every((item) => item.pods.meshed === 0 && item.workload.kind !== 'service')) {
     return `No traffic found: none of these is meshed. Mesh one with: kubectl annotate deploy NAME${namespace === undefined ? ' -n NAMESPACE' : ` -n ${namespace}`} kubectl-mesh.io/inject=enabled`;
   }
-  if (items.every((item) => item.successRate === null && item.tcp.openConnections === 0)) {
-    return `No traffic found in the last ${options.windowMs / 1000} s. A longer window (-t 5m) may show some.`;
-  }
-  return undefined;
+  return `No traffic found in the last ${options.windowMs / 1000} s. A longer window (-t 5m) may show some.`;
 }

@@ -8,7 +8,7 @@ export const uninject = command({
   positionals: { files: { describe: 'files, folders, or - for standard input', array: true } },
   flags: { output: outputFlag(['yaml', 'json'], undefined, 'format of the output (default: that of the input)') },
   examples: [
-    ['kubectl get deploy -o yaml | kubectl mesh uninject - | kubectl apply -f -', 'take out what runs'],
+    ['kubectl get deploy -o yaml | kubectl mesh uninject - | kubectl replace -f -', 'take out what runs'],
     ['uninject app.yaml > plain.yaml', 'the manifest as it was before'],
   ],
 }, async () => {

@@ -49,7 +49,7 @@ describe('kubectl mesh uninstall', () => {
 
   it('refuses while pods of the mesh run, and names them with the command', async () => {
     cluster.put(POD);
-    await assert.rejects(run(testIo(), cluster.deps, options()), /1 pod of the mesh still runs: deployment\/web in web\..*kubectl annotate deployment web -n web kubectl-mesh.io\/inject-/);
+    await assert.rejects(run(testIo(), cluster.deps, options()), /1 pod of the mesh still runs: deployment\/web in web\..*kubectl get deployment -n web -o yaml \| kubectl mesh uninject - \| kubectl replace/);
     assert.ok(cluster.find('namespaces/mesh-system'));
     assert.equal(await run(testIo(), cluster.deps, options({ force: true })), 0);
     assert.equal(cluster.find('namespaces/mesh-system'), undefined);

@@ -67,9 +67,10 @@ function stillMeshed(pods: readonly Pod[]): string {
   const all = [...owners.values()];
   const shown = all.slice(0, SHOWN).map((o) => `${o.kind}/${o.name} in ${o.namespace}`).join(', ') + (all.length > SHOWN ? ` and ${all.length - SHOWN} more` : '');
   const first = all[0]!;
-  return `${pods.length} pod${pods.length === 1 ? '' : 's'} of the mesh still run${pods.length === 1 ? 's' : ''}: ${shown}. Without the control plane they keep working only until their `
-    + `certificates expire. Take them out of the mesh first, for example with: kubectl annotate ${first.kind} ${first.name} -n ${first.namespace} kubectl-mesh.io/inject- `
-    + '(where a namespace is meshed: kubectl annotate namespace NAME kubectl-mesh.io/inject-, then kubectl rollout restart). Or remove the mesh all the same with --force.';
+  const many = pods.length === 1 ? 'pod of the mesh still runs' : 'pods of the mesh still run';
+  return `${pods.length} ${many}: ${shown}. Without the control plane they work only until their certificates expire. Take them out of the mesh first, for example with: `
+    + `kubectl get ${first.kind} -n ${first.namespace} -o yaml | kubectl mesh uninject - | kubectl replace -f - `
+    + '(a namespace that is meshed as a whole: kubectl annotate namespace NAME kubectl-mesh.io/inject-, then kubectl rollout restart). Or remove the mesh all the same with --force.';
 }
 
 /** Only what names the objects: kubectl delete reads no more. */
