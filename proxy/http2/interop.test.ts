@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import http2 from 'node:http2';
 import * as fc from 'fast-check';
+import { queueBudget } from './queue-budget.ts';
 import { type Chain, type Answer, fetchOne, startChain } from './chain.testkit.ts';
 
 const MIB = 1024 * 1024;
@@ -251,6 +252,57 @@ describe('http2: between node:http2 peers', () => {
     assert.equal(chain.served[0]!.active, 0);
     while (chain.upstream.active > 0) await new Promise((done) => setTimeout(done, 5));
     assert.equal((await fetchOne(chain.client, { ':method': 'POST', ':path': '/' }, Buffer.from('x'))).status, 413);
+  });
+
+  it('leaves nothing behind after requests of all kinds, broken off on either side at any moment', async () => {
+    const behaviour = fc.record({
+      up: fc.constantFrom(0, 10, 70_000, 300_000), down: fc.constantFrom(0, 10, 70_000, 300_000), cancelAfter: fc.option(fc.nat(400_000), { freq: 2 }), breakAfter: fc.option(fc.nat(300_000), { freq: 3 }),
+      answerFirst: fc.boolean(), trailers: fc.boolean(), pause: fc.boolean(),
+    });
+    chain = await startChain((stream, headers) => {
+      stream.on('error', () => {});
+      const [size, breakAfter, first, trailers] = JSON.parse(String(headers['x-do'])) as [number, number | null, boolean, boolean];
+      let got = 0;
+      const answer = (): void => {
+        if (stream.destroyed || stream.closed || stream.headersSent) return;
+        stream.respond({ ':status': 200 }, { waitForTrailers: trailers });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'x-end': '1' }));
+        stream.end(Buffer.alloc(size, 1));
+      };
+      if (first) answer();
+      stream.on('data', (b: Buffer) => {
+        got += b.length;
+        if (breakAfter !== null && got > breakAfter) stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+      });
+      stream.on('end', answer);
+    });
+    const one = async (b: { up: number; down: number; cancelAfter: number | null; breakAfter: number | null; answerFirst: boolean; trailers: boolean; pause: boolean }): Promise<void> => new Promise((done) => {
+      const stream = chain.client.request({ ':method': 'POST', ':path': '/', 'x-do': JSON.stringify([b.down, b.breakAfter, b.answerFirst, b.trailers]) });
+      let got = 0;
+      stream.on('error', () => {}).on('close', done);
+      stream.on('data', (d: Buffer) => {
+        got += d.length;
+        if (b.cancelAfter !== null && got > b.cancelAfter) stream.close(http2.constants.NGHTTP2_CANCEL);
+        else if (b.pause) {
+          stream.pause();
+          setTimeout(() => stream.resume(), 1);
+        }
+      });
+      stream.on('end', () => {
+        // Answered early: what is left of the request is not wanted.
+        if (!stream.writableFinished) stream.destroy();
+      });
+      stream.end(Buffer.alloc(b.up, 2));
+    });
+    await fc.assert(fc.asyncProperty(fc.array(behaviour, { minLength: 1, maxLength: 40 }), async (all) => {
+      await Promise.all(all.map(one));
+      for (let i = 0; i < 200 && chain.upstream.active + chain.served[0]!.active > 0; i++) await new Promise((done) => setTimeout(done, 10));
+      assert.equal(chain.served[0]!.active, 0);
+      assert.equal(chain.upstream.active, 0);
+      assert.equal(queueBudget.total, 0);
+      assert.ok(!chain.upstream.closed);
+    }), { numRuns: 30 });
+    assert.deepEqual(chain.counted, []);
   });
 
   it('loses no request when it drains', async () => {
