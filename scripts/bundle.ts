@@ -141,10 +141,9 @@ if (Number(process.versions.node.split('.')[0]) < ${MIN_NODE}) {
 import('./mesh.mjs');
 `;
 
-/** kubectl (1.26 and newer) runs this for tab completion after \`kubectl mesh\`; the last line tells it not to offer file names. */
+/** kubectl (1.26 and newer) runs this for tab completion after `kubectl mesh`. */
 const COMPLETE = `#!/bin/sh
-"$(dirname "$0")/kubectl-mesh" --get-yargs-completions kubectl-mesh "$@"
-echo :4
+exec "$(dirname "$0")/kubectl-mesh" __complete "$@"
 `;
 
 /** Writes dist/kubectl-mesh, kubectl-mesh.mjs and kubectl_complete-mesh, which start dist/mesh.mjs. */
