@@ -25,14 +25,13 @@ import { type ClientOptions, LIMITS, type Limits } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { queueBudget } from './queue-budget.ts';
+import { ResetMemory } from './reset-memory.ts';
 import type { Stream } from './stream.ts';
 
 /** What may be under way to us on the whole connection: 4 MiB is 1 Gbit/s over 32 ms. */
 const CONNECTION_WINDOW = 16 * WINDOW;
 /** Heads and control frames waiting in the socket for a peer that does not read; content does not wait there. */
 const MAX_BACKLOG = 4 * 1024 * 1024;
-/** Streams that we reset of which frames may still be under way. */
-const REMEMBERED_RESETS = 1024;
 /** How long a connection that was ended for an error waits for the peer to read why; and one that ended well, for it to read all that was sent. */
 export const LINGER_MS = 1000;
 export const GRACE_MS = 30_000;
@@ -77,9 +76,7 @@ export abstract class Connection extends FrameReader {
   private readonly encoder = new Encoder();
   private readonly decoder: Decoder;
   private readonly assembler: HeaderAssembler;
-  private readonly resets = new Set<number>();
-  /** of the streams that we reset and that are no longer in `resets`, the last */
-  private forgotten = 0;
+  private readonly resets = new ResetMemory();
   private readonly keepAlive: KeepAlive | null;
   private recvWindow = CONNECTION_WINDOW;
   private received = 0;
@@ -247,16 +244,10 @@ export abstract class Connection extends FrameReader {
   sendReset(id: number, code: number): void {
     writeReset(this.wire, id, code);
     this.resets.add(id);
-    if (this.resets.size > REMEMBERED_RESETS) for (const oldest of this.resets) {
-      this.resets.delete(oldest);
-      this.forgotten = Math.max(this.forgotten, oldest);
-      break;
-    }
   }
 
-  /** Whether frames for this closed stream may have been under way when we reset it. Everything else that comes for a closed stream is an error of the peer's. */
   protected wasReset(id: number): boolean {
-    return this.resets.has(id) || id <= this.forgotten;
+    return this.resets.has(id);
   }
 
   /** Ends one stream for a counted reason. */

@@ -39,7 +39,7 @@ export class HeaderWriter {
     this.end(id, ends);
   }
 
-  /** `bodiless`: content-length is not allowed with this status (RFC 9110 8.6). */
+  /** An informational or final head. Content-length is left out where RFC 9110 8.6 does not allow it. */
   response(id: number, head: ResponseHead): void {
     this.begin(FIXED + boundOf(head.fields));
     const { status } = head;

@@ -9,7 +9,7 @@ export interface Limits {
   maxHeaderListSize: number;
   /** frames of one header block after its HEADERS frame */
   maxContinuations: number;
-  /** milliseconds until the peer must have acknowledged our SETTINGS (and so have sent its preface), or completed a header block */
+  /** milliseconds until the peer must have acknowledged our SETTINGS (and so have sent its preface), or completed a frame or header block that it began */
   answerTimeoutMs: number;
 }
 

@@ -43,7 +43,7 @@ const SPECIAL: Record<string, Kind> = {
 };
 const OFTEN = [
   'grpc-status', 'grpc-message', 'grpc-timeout', 'grpc-encoding', 'grpc-accept-encoding', 'traceparent', 'tracestate', 'x-request-id',
-  'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'l5d-orig-proto', 'l5d-dst-canonical', 'l5d-client-id', 'origin', 'accept-ranges',
+  'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'l5d-orig-proto', 'l5d-dst-canonical', 'l5d-client-id', 'origin',
 ];
 const NAMES = new Map<string, Name>();
 for (const text of [...STATIC.map(([name]) => name), ...Object.keys(SPECIAL), ...OFTEN]) NAMES.set(text, new Name(text, SPECIAL[text] ?? KIND.plain));
