@@ -14,9 +14,9 @@ export interface Row {
 
 export interface MemoryRow {
   name: string;
-  /** anonymous MB: before any load, the highest during it, and some time after it; NaN when not measured */
+  /** anonymous MB: before any load, the highest during each case (in their order, so caches of those before count), and some time after; NaN when not measured */
   idle: number;
-  peak: number;
+  peaks: Record<string, number>;
   after: number;
 }
 
@@ -51,5 +51,7 @@ export function speedTable(rows: Row[], baseline: string): string {
 }
 
 export function memoryTable(rows: MemoryRow[], settleSeconds: number): string {
-  return table(['anonymous MB', 'idle', 'peak', `${settleSeconds} s after`], rows.map((r) => [r.name, fixed(r.idle, 1), fixed(r.peak, 1), fixed(r.after, 1)]));
+  const cases = [...new Set(rows.flatMap((r) => Object.keys(r.peaks)))];
+  const head = ['anonymous MB', 'idle', ...cases.map((c) => `peak ${c}`), `${settleSeconds} s after`];
+  return table(head, rows.map((r) => [r.name, fixed(r.idle, 1), ...cases.map((c) => fixed(r.peaks[c] ?? NaN, 1)), fixed(r.after, 1)]));
 }
