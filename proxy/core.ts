@@ -69,7 +69,7 @@ export class Core {
       scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: HEAD_TIMEOUT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS,
       sweeper: new Sweeper(d.clock), count: this.reject, refuse,
     };
-    this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, keepAlive: KEEP_ALIVE };
+    this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, keepAlive: KEEP_ALIVE, bug: this.bug };
   }
 
   /** A destination that is one of our own listeners would come straight back. */
@@ -85,6 +85,12 @@ export class Core {
     this.log.debug('a request failed in the proxy', { direction, code: error.code, error: error.message });
     this.metrics.httpErrors[direction].with({ error: ERRORS[error.code].label }).value++;
   }
+
+  /** Reports an exception that should not have been. */
+  readonly bug = (error: unknown): void => {
+    this.metrics.bugs.with({}).value++;
+    this.log.error('a defect of the proxy; please report it', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  };
 
   readonly reject = (reason: string): void => {
     this.metrics.rejected.with({ reason }).value++;

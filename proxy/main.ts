@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
 
-  const bug = (error: unknown): void => proxy.bug(error);
+  const { bug } = proxy;
   onBug(bug);
   // A sidecar that dies takes its pod's traffic along: what broke is reported, and everything else goes on.
   process.on('uncaughtException', bug);

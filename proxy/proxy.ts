@@ -109,14 +109,13 @@ export class Proxy {
     this.pollAnchors();
   }
 
-  get ready(): boolean {
-    return this.credentials.leaf !== null;
+  /** Reports an exception that nobody expected. */
+  get bug(): (error: unknown) => void {
+    return this.core.bug;
   }
 
-  /** Reports an exception that should not have been. */
-  bug(error: unknown): void {
-    this.metrics.bugs.with({}).value++;
-    this.deps.log.error('a defect of the proxy; please report it', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  get ready(): boolean {
+    return this.credentials.leaf !== null;
   }
 
   /** Connections to the admin port; in the pod, monitoring and the kubelet come in clear text. */
