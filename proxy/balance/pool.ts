@@ -59,6 +59,8 @@ export class ConnectionPool {
 
 class Lane {
   readonly conns: ClientConnection[] = [];
+  /** idle HTTP/1 connections, the one used last at the end; those that closed meanwhile are passed over */
+  private readonly free: ClientConnection[] = [];
   private readonly waiters: Waiter[] = [];
   private readonly dials = new Set<Dial>();
   private readonly idleSince = new Map<ClientConnection, number>();
@@ -76,13 +78,16 @@ class Lane {
 
   take(): ClientConnection | null {
     if (this.waiters.length > 0) return null;
-    const conns = this.conns;
-    for (let i = conns.length - 1; i >= 0; i--) {
-      const c = conns[i]!;
-      if (c.capacity > 0) {
-        if (this.idleSince.size > 0) this.idleSince.delete(c);
-        return c;
-      }
+    if (this.protocol === 'http1') return this.takeFree();
+    for (const c of this.conns) if (c.capacity > 0) return c;
+    return null;
+  }
+
+  /** The idle HTTP/1 connection used last; looking through busy ones would cost their number with every request. */
+  private takeFree(): ClientConnection | null {
+    for (let c = this.free.pop(); c !== undefined; c = this.free.pop()) {
+      this.idleSince.delete(c);
+      if (c.capacity > 0) return c;
     }
     return null;
   }
@@ -133,14 +138,15 @@ class Lane {
     if (conn.closed) {
       const i = this.conns.indexOf(conn);
       if (i >= 0) this.conns.splice(i, 1);
-      this.idleSince.delete(conn);
+      if (this.idleSince.delete(conn)) this.free.splice(this.free.indexOf(conn), 1);
       if (this.waiters.length > this.dials.size && (this.protocol === 'http1' || this.dials.size === 0)) this.open();
       return;
     }
     while (this.waiters.length > 0 && conn.capacity > 0) this.waiters.shift()!.ready(conn);
     if (this.protocol === 'http2' && this.waiters.length > 0 && this.dials.size === 0 && this.conns.length < this.config.maxConnections) this.open();
-    if (this.protocol === 'http1' && conn.active === 0 && conn.capacity > 0) {
+    if (this.protocol === 'http1' && conn.active === 0 && conn.capacity > 0 && !this.idleSince.has(conn)) {
       this.idleSince.set(conn, this.config.clock.now());
+      this.free.push(conn);
       this.sweeper ??= this.config.clock.after(this.config.idleMs, () => this.sweep());
     }
   }
@@ -151,6 +157,8 @@ class Lane {
     for (const [conn, since] of this.idleSince) {
       if (since > limit) continue;
       this.idleSince.delete(conn);
+      const i = this.free.indexOf(conn);
+      if (i >= 0) this.free.splice(i, 1);
       if (conn.active === 0) conn.drain();
     }
     if (this.idleSince.size > 0) this.sweeper = this.config.clock.after(this.config.idleMs, () => this.sweep());
