@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { exec as execProgram } from '../test/cluster/exec.ts';
+import { ensurePackages, PACKAGES } from '../test/cluster/local/packages.ts';
 
 const ROOT = path.dirname(import.meta.dirname);
 const BIN = path.join(ROOT, 'node_modules', '.bin');
@@ -75,6 +77,18 @@ const unknown = wanted.filter((w) => !SUITES.some((s) => s.name === w));
 if (unknown.length > 0) {
   console.error(`There is no suite "${unknown[0]}". The suites are ${SUITES.map((s) => s.name).join(', ')}; without a name all of them run.`);
   process.exit(2);
+}
+
+/** Programs of others that the suites run beside ours, by Debian package; the local cluster's are among them. */
+const PEERS = { ...PACKAGES, curl: ['/usr/bin/curl'], 'nghttp2-client': ['/usr/bin/h2load'] };
+
+if (wanted.length === 0 || wanted.some((w) => w !== 'types' && w !== 'lint')) {
+  try {
+    await ensurePackages({ run: execProgram, log: (line) => console.log(line), vars: process.env, packages: PEERS });
+  } catch (e) {
+    console.error((e as Error).message);
+    process.exit(1);
+  }
 }
 
 const total: Counts = { passes: 0, failures: 0, pending: 0 };

@@ -26,6 +26,8 @@ export interface PackageDeps {
   log: Progress;
   /** environment of apt-get */
   vars: Record<string, string | undefined>;
+  /** what is needed, with the programs to look for; PACKAGES unless said otherwise */
+  packages?: Readonly<Record<string, readonly string[]>>;
   isExecutable?: (path: string) => Promise<boolean>;
   readOsRelease?: () => Promise<string>;
   policyFile?: string;
@@ -35,7 +37,11 @@ const executable = (path: string) => access(path, constants.X_OK).then(() => tru
 
 /** Path of the first of a package's programs that is there. */
 export async function programOf(name: string, isExecutable = executable): Promise<string | undefined> {
-  for (const path of PACKAGES[name] ?? []) if (await isExecutable(path)) return path;
+  return firstOf(PACKAGES[name] ?? [], isExecutable);
+}
+
+async function firstOf(paths: readonly string[], isExecutable: (path: string) => Promise<boolean>): Promise<string | undefined> {
+  for (const path of paths) if (await isExecutable(path)) return path;
   return undefined;
 }
 
@@ -43,12 +49,12 @@ export async function programOf(name: string, isExecutable = executable): Promis
 export async function ensurePackages(deps: PackageDeps): Promise<void> {
   const isExecutable = deps.isExecutable ?? executable;
   const missing: string[] = [];
-  for (const name of Object.keys(PACKAGES)) if ((await programOf(name, isExecutable)) === undefined) missing.push(name);
+  for (const [name, paths] of Object.entries(deps.packages ?? PACKAGES)) if ((await firstOf(paths, isExecutable)) === undefined) missing.push(name);
   if (missing.length === 0) return;
   const list = missing.join(' ');
   const osRelease = await (deps.readOsRelease ?? (() => readFile('/etc/os-release', 'utf8').catch(() => '')))();
   if (!/^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(osRelease)) {
-    throw new ClusterError(`The local cluster needs programs that are not here, and this is not Debian or Ubuntu, so they are not installed for you. On Debian they are the packages ${list}; install their like, or use --provider kind or --provider existing.`);
+    throw new ClusterError(`The local cluster (or the test command) needs programs that are not here, and this is not Debian or Ubuntu, so they are not installed for you. On Debian they are the packages ${list}; install their like, or use --provider kind or --provider existing.`);
   }
   const policy = deps.policyFile ?? '/usr/sbin/policy-rc.d';
   await longStep(deps.log, `installing Debian packages: ${list}`, async () => {
