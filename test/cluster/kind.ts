@@ -46,8 +46,9 @@ export function kindProvider({ env, run }: KindDeps): ClusterProvider {
     up: async (options) => {
       const name = checkName(options.name ?? DEFAULT_NAME);
       const cluster = asCluster(name);
+      const there = await exists(name);
       await mkdir(dir(name), { recursive: true, mode: 0o700 });
-      if (await exists(name)) {
+      if (there) {
         await must(run, 'write the kubeconfig', 'kind', ['export', 'kubeconfig', '--name', name, '--kubeconfig', cluster.kubeconfigPath]);
         if (await isReady(run, cluster)) {
           await checkSameSize(cluster, options.nodes);
@@ -57,7 +58,12 @@ export function kindProvider({ env, run }: KindDeps): ClusterProvider {
         options.log(`kind cluster "${name}" exists but its nodes are not Ready; making it anew`);
         await remove(run, name);
       }
-      await create(interruptible(run, options.signal), run, name, cluster.kubeconfigPath, options.nodes ?? 1, options);
+      try {
+        await create(interruptible(run, options.signal), run, name, cluster.kubeconfigPath, options.nodes ?? 1, options);
+      } catch (e) {
+        await rm(dir(name), { recursive: true, force: true });
+        throw e;
+      }
       return cluster;
     },
     find: async (name = DEFAULT_NAME) => {
