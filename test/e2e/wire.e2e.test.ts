@@ -29,10 +29,10 @@ describe('on the wire', () => {
     const open = { header: randomUUID(), body: randomUUID() };
     // That a pod outside of the mesh is seen shows that the capture would have seen the other as well.
     const packets = await capture();
-    const stop = (): Promise<void> => packets.stop();
     const meshed = await inPod<{ status: number; body: string }>(NAMESPACE, 'caller', POST, secret.header, secret.body);
     const plain = await inPod<{ status: number; body: string }>(PROBE_NAMESPACE, PLAIN, POST, open.header, open.body);
-    const all = await packets.until('the plain request in the capture', (so) => seen(so, open.header) && seen(so, open.body)).finally(stop);
+    const all = await packets.until('the plain request in the capture', (so) => seen(so, open.header) && seen(so, open.body));
+    await packets.stop();
 
     assert.deepEqual(meshed, { status: 200, body: secret.body });
     assert.deepEqual(plain, { status: 200, body: open.body });
