@@ -28,8 +28,6 @@ export interface ProxyEnv {
   policy: { service: ServiceAddr; workload: string };
   /** identity that may tap; '' for nobody */
   tapIdentity: string;
-  podName: string;
-  podNamespace: string;
   podIps: string[];
   /** ports of the application, watched from the start */
   inboundPorts: number[];
@@ -94,8 +92,6 @@ export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
     destination: { service: service('DESTINATION'), context: get('DESTINATION_CONTEXT') ?? '' },
     policy: { service: service('POLICY'), workload: need('POLICY_WORKLOAD') },
     tapIdentity: get('TAP_SVC_NAME') ?? '',
-    podName: get('POD_NAME') ?? '',
-    podNamespace: get('POD_NAMESPACE') ?? '',
     podIps: list(get('POD_IPS') ?? get('INBOUND_IPS') ?? get('POD_IP') ?? ''),
     inboundPorts: ports('INBOUND_PORTS', []),
     opaquePorts: ports('OPAQUE_PORTS', get('INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION') === undefined ? DEFAULT_OPAQUE_PORTS : ports('INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION', [])),

@@ -17,6 +17,7 @@ import { accessLog, type AccessLogFormat } from './layers/access-log.ts';
 import { authorize } from './layers/authorize.ts';
 import { measure } from './layers/measure.ts';
 import { downgradeHttp1 } from './layers/orig-proto.ts';
+import type { ErrorCode } from './errors.ts';
 import { abort } from './io/abort.ts';
 import { LocalApps } from './local-apps.ts';
 import { readTransportHeader } from './mesh-tls/read-header.ts';
@@ -32,6 +33,9 @@ import type { Labels } from './telemetry/registry.ts';
 const QUIET_MS = 10;
 const QUIET_HTTP_MS = 5_000;
 const PARTIAL_MS = 1_000;
+
+/** Errors of requests that did not reach the application. */
+const UNSEEN: ReadonlySet<ErrorCode> = new Set(['CONNECT', 'CONNECT_TIMEOUT', 'FAIL_FAST', 'NO_ENDPOINTS', 'LOAD_SHED']);
 
 /** One accepted connection, as far as it is known. */
 interface Accepted {
@@ -152,7 +156,7 @@ export class Inbound {
       fail: (head, answer, error) => {
         core.failed('inbound', error);
         // A peer's proxy can take a request that the application never saw to another pod.
-        if (meshed) answer.reset(RESET.refused);
+        if (meshed && UNSEEN.has(error.code)) answer.reset(RESET.refused);
         else respondError(head, answer, error);
       },
       observe: (head, _endpoint, answer) => core.tap.observe(head, () => ({

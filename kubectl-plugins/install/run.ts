@@ -58,7 +58,12 @@ async function install(io: Io, kube: KubeClient, options: InstallOptions): Promi
   const inventory = await progress.step('Looking for an existing install', () => takeInventory(kube, planned, io.signal));
   refuseExisting(inventory, options);
   if (inventory.present.size > 0) progress.note(`  ${inventory.present.size} of ${planned.length} objects exist; going on from there`);
-  const issuer = (await existingIssuer(kube, config.controlNamespace, io.signal)) ?? (await makeIssuer(io, options));
+  const existing = await existingIssuer(kube, config.controlNamespace, io.signal);
+  if (existing !== undefined && options.issuerFiles !== undefined) {
+    throw new CliError('The cluster has a certificate authority already, which --identity-issuer-certificate-file and its like would replace under running pods. '
+      + 'Leave these flags out to keep it; to change it, follow docs/install.md: new anchors first, then the issuer.', EXIT.failed);
+  }
+  const issuer = existing ?? (await makeIssuer(io, options));
   await applyAndWait(io, kube, progress, options, manifests(config, issuer), inventory);
   io.stderr.write(`The mesh is installed (${seconds(io.now() - start)}). Next, mesh a workload:\n`
     + '  kubectl annotate deploy NAME kubectl-mesh.io/inject=enabled\n  kubectl mesh check\n');

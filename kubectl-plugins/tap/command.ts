@@ -9,7 +9,7 @@ export const tap = command({
   description:
     'Prints what the proxies of a workload see, as it happens: a line when a request begins (req), one when its answer begins (rsp), one when it ends (end). Runs until '
     + 'Ctrl-C, --limit or --for. Needs the right to watch the workload\'s "tap" in API group tap.kubectl-mesh.io, which the roles edit and admin include.',
-  positionals: { workloads: { describe: 'KIND/NAME or KIND NAME; deploy, sts, ds, job, cj, rs, po, ns or svc', array: true } },
+  positionals: { workloads: { describe: 'KIND/NAME or KIND NAME; deploy, sts, ds, job, cj, rs, po or ns', array: true } },
   flags: {
     namespace: NAMESPACE_FLAG,
     method: value('only requests with this method'),
@@ -19,7 +19,7 @@ export const tap = command({
     status: value('only exchanges answered with this status: 503, or a class such as 5xx; printed once the answer is there'),
     to: value('only requests to this workload, KIND/NAME'),
     'to-namespace': value('namespace of that workload, or of the destinations to show'),
-    'max-rps': { ...value('most requests a second that each proxy reports'), default: '100' },
+    'max-rps': { ...value('most requests a second, over all proxies together'), default: '100' },
     limit: value('end after this many lines'),
     for: value('end after this long, e.g. 10s'),
     output: outputFlag(['text', 'wide', 'json'], 'text', 'format of the lines; wide adds what is known of both sides, json adds headers'),

@@ -181,7 +181,7 @@ describe('dispatch', () => {
     const t = setup(['a', 'b'], { answer: (_ip, client) => client.reset(RESET.refused) });
     const c = t.send(Array.from({ length: 40 }, () => 'x'.repeat(4096)));
     for (let i = 0; i < 6; i++) await turn();
-    assert.deepEqual(c.out.resets, [RESET.refused]);
+    assert.equal(c.out.failed?.code, 'CONNECT');
     assert.equal(t.asked.length, 1);
   });
 
@@ -190,8 +190,21 @@ describe('dispatch', () => {
     const c = t.send();
     await turn();
     await turn();
-    assert.deepEqual(c.out.resets, [RESET.io]);
+    assert.equal(c.out.failed?.code, 'IO');
     assert.equal(t.asked.length, 1);
+  });
+
+  it('passes on a reset that comes instead of an answer or in the middle of one', async () => {
+    for (const begun of [false, true]) {
+      const t = setup(['a'], { answer: (_ip, client) => {
+        if (begun) client.head(new ResponseHead(200, []));
+        client.reset(begun ? RESET.io : RESET.cancel);
+      } });
+      const c = t.send();
+      await turn();
+      await turn();
+      assert.deepEqual([c.out.resets, c.out.failed], [[begun ? RESET.io : RESET.cancel], null]);
+    }
   });
 
   it('waits for endpoints, sheds beyond the bound, and fails in time', async () => {

@@ -1,4 +1,5 @@
-import type { ProxyError } from '../errors.ts';
+import { addrText } from '../accept/addr.ts';
+import { ProxyError } from '../errors.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { ClientConnection, Fields, RequestHead, RequestStream, ResponseHead, ResponseStream, Service } from '../message/contract.ts';
 import type { Balancer } from './balancer.ts';
@@ -124,7 +125,8 @@ class Dispatched implements RequestStream {
     return true;
   }
 
-  private fail(error: ProxyError): void {
+  /** Ends the exchange with an answer of the proxy. */
+  fail(error: ProxyError): void {
     if (this.done) return;
     this.done = true;
     this.config.fail(this.head, this.client, error);
@@ -201,9 +203,19 @@ class Attempt implements ResponseStream {
 
   reset(reason: Reset): void {
     this.release();
-    if (reason === RESET.refused && !this.answered && this.owner.refused(this.endpoint)) return;
-    this.owner.done = true;
-    this.owner.client.reset(reason);
+    const error = this.answered ? null : this.errorOf(reason);
+    if (error === null) {
+      this.owner.done = true;
+      this.owner.client.reset(reason);
+    } else if (reason !== RESET.refused || !this.owner.refused(this.endpoint)) this.owner.fail(error);
+  }
+
+  /** What a client that has no answer yet is told of a reset; null when the reset itself says it. */
+  private errorOf(reason: Reset): ProxyError | null {
+    const at = addrText(this.endpoint.info.addr);
+    if (reason === RESET.refused) return new ProxyError('CONNECT', `${at} did not take the request`);
+    if (reason === RESET.io) return new ProxyError('IO', `the connection to ${at} broke before it answered`);
+    return reason === RESET.protocol ? new ProxyError('BAD_GATEWAY', `the answer of ${at} breaks the protocol`) : null;
   }
 
   credit(n: number): void {

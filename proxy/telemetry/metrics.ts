@@ -20,7 +20,6 @@ export interface Metrics {
   rejected: CounterFamily;
   detect: CounterFamily;
   controlRequests: CounterFamily;
-  controlResponses: CounterFamily;
   retries: CounterFamily;
   endpoints: CounterFamily;
   bugs: CounterFamily;
@@ -53,7 +52,6 @@ export function createMetrics(registry = new Registry()): Metrics {
     rejected: r.counter('proxy_rejected_total', 'Messages and connections that a parser or a limit rejected, by reason.'),
     detect: r.counter('tcp_detect_http_results_total', 'Outcomes of protocol detection.'),
     controlRequests: r.counter('control_request_total', 'Calls to the control plane.'),
-    controlResponses: r.counter('control_response_total', 'Ends of calls to the control plane, by gRPC status.'),
     retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
     bugs: r.counter('proxy_defects_total', 'Exceptions that the proxy did not expect; each is in the log.'),
     endpoints: r.gauge('outbound_http_balancer_endpoints', 'Endpoints in a balancer, by state.'),

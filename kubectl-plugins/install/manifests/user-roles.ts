@@ -3,7 +3,7 @@ import type { PolicyRule } from '../../../api/rbac.ts';
 import { labelsOf, type Manifest } from './object.ts';
 
 /** Kinds that can be tapped, as the plural in the tap URL. */
-const TAPPED = ['deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs', 'replicasets', 'pods', 'namespaces', 'services'];
+const TAPPED = ['deployments', 'statefulsets', 'daemonsets', 'jobs', 'cronjobs', 'replicasets', 'pods', 'namespaces'];
 
 /**
  * Rights of people, added to the ClusterRoles that Kubernetes brings: who may view workloads may see their traffic figures; who may edit or
