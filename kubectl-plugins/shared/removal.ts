@@ -46,7 +46,7 @@ export async function remove(io: Io, kube: KubeClient, progress: Progress, objec
 /** Copies of the trust anchors that the control plane put into namespaces other than its own; no manifest lists them. */
 export async function anchorCopies(kube: KubeClient, own: string, signal?: AbortSignal): Promise<Found[]> {
   const copies = await kube.list(KINDS.configmaps, { fieldSelector: `metadata.name=${ANCHORS_CONFIG_MAP}`, labelSelector: `${LABELS.partOf}=${PART_OF}`, signal });
-  return copies.filter((copy) => copy.metadata.namespace !== own).map((copy) => ({ ...copy, kind: 'ConfigMap' }));
+  return copies.filter((copy) => copy.metadata.namespace !== own).map((copy) => ({ ...copy, apiVersion: 'v1', kind: 'ConfigMap' }));
 }
 
 async function removeOne(kube: KubeClient, object: Found): Promise<void> {
