@@ -33,7 +33,7 @@ async function measure(o: Options, pods: Pods, dir: string): Promise<{ rows: Row
   const subjects = await startSubjects(o.subjects, pods, binaries, dir, o.proxyCore, o.loadCore);
   await sleep(5000);
   upstream.check();
-  const memory = subjects.map((s): MemoryRow => ({ name: s.name, idle: memoryOf(s), peaks: {}, after: NaN }));
+  const memory = subjects.map((s): MemoryRow => ({ name: s.name, idle: memoryOf(s), peaks: {}, highest: 0, after: NaN }));
   const rows: Row[] = o.cases.flatMap((c) => subjects.filter((s) => s.takes(c)).map((s) => ({ subject: s.name, case: c.name, samples: [] })));
 
   // The first round is longer by a warm-up: compiled code and open connections are what a proxy that runs for days has.
@@ -47,8 +47,9 @@ async function measure(o: Options, pods: Pods, dir: string): Promise<{ rows: Row
         const before = pidsOf(s).map(cpuSeconds);
         const result = await load(pods.client, o.loadCore, c, s.url(c), o.seconds);
         const used = pidsOf(s).reduce((n, pid, k) => n + cpuSeconds(pid) - before[k]!, 0);
-        const { peaks } = memory[i]!;
-        peaks[c.name] = Math.max(peaks[c.name] ?? 0, peak.stop());
+        const highest = peak.stop();
+        memory[i]!.peaks[c.name] ??= highest;
+        memory[i]!.highest = Math.max(memory[i]!.highest, highest);
         for (const p of s.processes) p.check();
         const cpu = (used / result.requests) * 100_000;
         rows.find((r) => r.subject === s.name && r.case === c.name)!.samples.push({ ...result, cpu });

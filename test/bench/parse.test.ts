@@ -53,7 +53,7 @@ describe('bench', () => {
     const lines = speedTable(rows, 'haproxy').split('\n');
     assert.match(lines[2]!, /^haproxy\s+h1-32\s+1000\s+1\.00\s+-\s+2\.000\s+1\.00x\s+0$/);
     assert.match(lines[3]!, /3\.000\s+1\.50x/);
-    assert.match(memoryTable([{ name: 'mesh', idle: 1, peaks: { 'h1-32': 2 }, after: NaN }], 60), /peak h1-32[^]*mesh\s+1\.0\s+2\.0\s+-$/);
+    assert.match(memoryTable([{ name: 'mesh', idle: 1, peaks: { 'h1-32': 2 }, highest: 3, after: NaN }], 60), /peak h1-32[^]*mesh\s+1\.0\s+2\.0\s+3\.0\s+-$/);
   });
 
   it('takes only cases and subjects that exist', async () => {

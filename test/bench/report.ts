@@ -14,9 +14,13 @@ export interface Row {
 
 export interface MemoryRow {
   name: string;
-  /** anonymous MB: before any load, the highest during each case (in their order, so caches of those before count), and some time after; NaN when not measured */
+  /** anonymous MB; NaN when not measured. Before any load */
   idle: number;
+  /** highest during the first run of each case, in the order of the cases: what those before left behind counts */
   peaks: Record<string, number>;
+  /** highest of all rounds */
+  highest: number;
+  /** some time after the last load */
   after: number;
 }
 
@@ -52,6 +56,6 @@ export function speedTable(rows: Row[], baseline: string): string {
 
 export function memoryTable(rows: MemoryRow[], settleSeconds: number): string {
   const cases = [...new Set(rows.flatMap((r) => Object.keys(r.peaks)))];
-  const head = ['anonymous MB', 'idle', ...cases.map((c) => `peak ${c}`), `${settleSeconds} s after`];
-  return table(head, rows.map((r) => [r.name, fixed(r.idle, 1), ...cases.map((c) => fixed(r.peaks[c] ?? NaN, 1)), fixed(r.after, 1)]));
+  const head = ['anonymous MB', 'idle', ...cases.map((c) => `peak ${c}`), 'highest', `${settleSeconds} s after`];
+  return table(head, rows.map((r) => [r.name, fixed(r.idle, 1), ...cases.map((c) => fixed(r.peaks[c] ?? NaN, 1)), fixed(r.highest, 1), fixed(r.after, 1)]));
 }
