@@ -82,7 +82,9 @@ async function until(cluster: Layout, deps: HealthDeps, what: string, question: 
 const HOPELESS = 10;
 
 async function checkComponents(node: NodeLayout, deps: HealthDeps): Promise<void> {
-  if ((await nodeProcess(node)) === undefined && (await readFile(join(node.dir, 'init.pid'), 'utf8').catch(() => undefined)) !== undefined) {
+  // In this order: a node that is only just being born must not be taken for one that has ended.
+  const born = (await readFile(join(node.dir, 'init.pid'), 'utf8').catch(() => '')) !== '';
+  if (born && (await nodeProcess(node)) === undefined) {
     throw new ClusterError(`Node ${node.name} ended while it was being started: ${await logEnd(node, 'init')}. The logs are in ${deps.logsAt}.`);
   }
   for (const [name, count] of await failures(node)) {
