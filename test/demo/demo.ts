@@ -65,6 +65,7 @@ await mainRun({ keep: options.keep, verbose: options.verbose, removeWith: downCo
   await show(run, up, ['mesh', 'stat', 'deploy', '-n', SAMPLE_NAMESPACE]);
   await show(run, up, ['mesh', 'tap', 'deploy/web', '--to', 'deploy/books', '-n', SAMPLE_NAMESPACE, '--limit', String(TAP_LINES)]);
   await show(run, up, ['mesh', 'edges', 'deploy', '-n', SAMPLE_NAMESPACE]);
-  process.stdout.write(`\nFrom nothing to a mesh at work in ${seconds(performance.now() - started)}.\n`);
+  process.stdout.write(`\nA mesh at work after ${seconds(performance.now() - started)}.\n`);
   if (options.keep) process.stdout.write(howToUse(up, options));
+  else if (!up.madeCluster) process.stdout.write(`What ran before this run stays. To remove it: ${downCommand(options)}\n`);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { capture, serverHelloVersion, type Packet } from './capture.ts';
+import { serverHelloVersion, type Packet } from '../mesh/pcap.ts';
+import { capture } from './capture.ts';
 import { apply, dropNamespaces, identityOf, inPod, isReady, pods, proxyMetrics, total, waitReady } from './steps.ts';
 import { idlePod, namespace, PLAIN, PROBE_NAMESPACE } from './world.ts';
 
