@@ -1,4 +1,5 @@
-/** Root hooks: the cluster `e2e` with the mesh and the sample, for all test files; told what broke when one fails. */
+/** Root hooks: a cluster with the mesh and the sample, for all test files; told what broke when one fails. */
+import { createHash } from 'node:crypto';
 import type { Context } from 'mocha';
 import { bringUpCluster, bringUpMesh, type Up } from '../mesh/bring-up.ts';
 import { readEnv } from '../mesh/env.ts';
@@ -7,17 +8,25 @@ import { startRun, type Run } from '../mesh/run.ts';
 import { annotateAll, applySample, awaitRollouts, restartSample, sampleExists, sampleManifests } from '../mesh/sample.ts';
 import { whatHappened } from './diagnosis.ts';
 import { apply, dropNamespaces, waitReady } from './steps.ts';
+import { takeTurn, type Turn } from './turn.ts';
 import { hasWorld, idlePod, kube, MESHED, namespace, PLAIN, PROBE_NAMESPACE, setWorld } from './world.ts';
 
 const BRING_UP_MS = 3_600_000;
-const NAME = 'e2e';
 
 const env = readEnv();
+/** One cluster a checkout, so that two checkouts can be tested side by side. */
+const NAME = `e2e-${createHash('sha256').update(env.root).digest('hex').slice(0, 6)}`;
 const run: Run = startRun((text) => void process.stderr.write(text));
 
+let turn: Turn | undefined;
+
 async function bringUp(): Promise<void> {
+  // Two runs of one checkout would take each other's cluster apart: the second waits.
+  turn = await takeTurn(NAME, run);
   // The local provider, because tests capture in the node's network namespace.
   const up = await bringUpCluster(run, env, { name: NAME, choice: { provider: 'local' } });
+  // What a killed run left behind goes as well.
+  if (!up.madeCluster) run.onTakeBack(`cluster "${NAME}"`, () => up.provider.down(NAME, run.log));
   const [node] = await up.kube.cluster.nodes();
   if (node?.netns == null) throw new Error('The node of the cluster is not a network namespace of this machine.');
   setWorld({ kube: up.kube, node: { netns: node.netns, podCIDR: node.podCIDR } });
@@ -42,6 +51,7 @@ async function takeDown(): Promise<void> {
   if (env.keep) run.keepAll();
   if (env.keep && hasWorld()) await dropNamespaces(PROBE_NAMESPACE);
   for (const failure of await run.takeBack()) process.stderr.write(`Could not remove ${failure}\n`);
+  await turn?.end();
   if (env.keep && hasWorld()) process.stderr.write(`\nKEEP is set, so the cluster stays: export KUBECONFIG=${kube().kubeconfig}\nRemove it with: npm run cluster -- down --name ${NAME}\n`);
 }
 

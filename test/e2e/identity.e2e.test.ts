@@ -3,11 +3,12 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { TOKEN_AUDIENCE } from '../../api/names.ts';
+import { INJECT } from '../../api/annotations.ts';
+import { CONTAINERS, TOKEN_AUDIENCE } from '../../api/names.ts';
 import { createCsr } from '../../lib/pki/csr.ts';
 import { portForward, type Forward } from './port-forward.ts';
-import { apply, dropNamespaces, identityOf } from './steps.ts';
-import { kube, namespace } from './world.ts';
+import { apply, dropNamespaces, identityOf, isReady, pods, waitFor } from './steps.ts';
+import { idlePod, kube, namespace, type Thing } from './world.ts';
 
 const NAMESPACE = 'identity-check';
 
@@ -39,6 +40,11 @@ describe('the identity service', () => {
 
   const token = (account: string, audience = TOKEN_AUDIENCE): Promise<string> => kube().must('get a token', ['create', 'token', account, '-n', NAMESPACE, '--audience', audience]);
 
+  /** The object as the API server would store it, admission included. */
+  async function dryRun(thing: Thing): Promise<Thing & { metadata: { labels?: Record<string, string> } }> {
+    return JSON.parse(await kube().must('try it', ['create', '--dry-run=server', '-o', 'json', '-f', '-'], { input: JSON.stringify(thing) })) as Thing;
+  }
+
   function certify(identity: string, token: string, inCsr = identity): Promise<Certified | Failed> {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const request = { identity, token: Buffer.from(token), certificateSigningRequest: createCsr(privateKey, inCsr) };
@@ -61,6 +67,31 @@ describe('the identity service', () => {
     assert.ok('code' in answer, 'a certificate was given');
     assert.ok([grpc.status.PERMISSION_DENIED, grpc.status.UNAUTHENTICATED, grpc.status.FAILED_PRECONDITION].includes(answer.code), JSON.stringify(answer));
     assert.doesNotMatch(answer.details, /\n/);
+  });
+
+  it('gives none to a pod whose proxy says it is another ServiceAccount, and that pod does not start', async () => {
+    const [, wanted] = idlePod(NAMESPACE, 'impostor', true);
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'impostor', namespace: NAMESPACE } };
+    await apply(account);
+    const pod = await waitFor('the injector', () => dryRun(wanted!));
+    // As injected, but for the name that the proxy asks a certificate for; the injector is told to keep away from what is injected already.
+    const proxy = (pod['spec'] as { initContainers: { name: string; env: { name: string; value?: string; valueFrom?: unknown }[] }[] }).initContainers.find((c) => c.name === CONTAINERS.proxy)!;
+    proxy.env = proxy.env.map((e) => (e.name === 'MESH_PROXY_SERVICE_ACCOUNT' ? { name: e.name, value: 'a' } : e));
+    pod.metadata = { name: 'impostor', namespace: NAMESPACE, labels: { app: 'impostor' }, annotations: { [INJECT]: 'disabled' } };
+    await apply(pod);
+
+    const refusal = await waitFor('the refusal in the log of the proxy', async () => {
+      const { stdout } = await kube().kubectl(['logs', '-n', NAMESPACE, 'impostor', '-c', CONTAINERS.proxy]);
+      return stdout.split('\n').find((line) => line.includes('no certificate'));
+    });
+    assert.match(refusal, /impostor/, 'the refusal names whose token it was');
+    const [impostor] = await pods(NAMESPACE, 'app=impostor');
+    assert.equal(isReady(impostor!), false);
+    const status = impostor!.status.initContainerStatuses?.find((c) => c.name === CONTAINERS.proxy);
+    assert.deepEqual([status?.started, status?.ready], [false, false]);
+    assert.equal(impostor!.status.containerStatuses?.[0]?.ready, false);
+    const issued = await kube().must('read the log of identity', ['logs', '-n', 'mesh-system', 'deploy/mesh-identity', '--tail=-1']);
+    assert.ok(!issued.split('\n').some((line) => line.includes('certificate issued') && line.includes(identityOf('impostor', NAMESPACE))));
   });
 
   it('gives none for another name in the request, a token for another audience, or no token', async () => {
