@@ -19,7 +19,8 @@ export function processIo(env: Env, signal: AbortSignal, std: Pick<NodeJS.Proces
 }
 
 function output(stream: NodeJS.WriteStream, env: Env): Output {
-  const tty = stream.isTTY && !env.dumbTerminal;
+  // Node leaves isTTY undefined where there is no terminal, whatever its types say; undefined would let the colour library decide by itself.
+  const tty = (stream.isTTY as boolean | undefined) === true && !env.dumbTerminal;
   return {
     write: (chunk) => void stream.write(chunk),
     drained: async () => {
