@@ -11,8 +11,8 @@ function said(env: Record<string, string>): string {
 
 describe('colour', () => {
   it('is for terminals: neither a pipe nor a CI system gets any', () => {
-    for (const env of [{}, { CI: 'true' }, { TERM: 'xterm-256color' }]) assert.match(said(env), /^error: /, JSON.stringify(env));
+    for (const env of [{}, { CI: 'true' }, { TERM: 'xterm-256color' }] as Record<string, string>[]) assert.match(said(env), /^error: /, JSON.stringify(env));
   });
 
-  it('can be asked for', () => assert.match(said({ FORCE_COLOR: '1' }), /^\x1b\[31merror:/));
+  it('can be asked for', () => assert.ok(said({ FORCE_COLOR: '1' }).startsWith('\x1b[31merror:')));
 });
