@@ -177,6 +177,28 @@ describe('dispatch', () => {
     assert.equal(new Set(t.asked).size, 2);
   });
 
+  it('leaves an endpoint alone that takes connections and refuses every request', async () => {
+    const t = setup(['dead', 'alive'], { answer: (ip, client) => {
+      if (ip === 'dead') client.reset(RESET.refused);
+      else {
+        client.head(new ResponseHead(200, []));
+        client.end(null);
+      }
+    } });
+    for (let i = 0; i < 30; i++) {
+      const c = t.send();
+      for (let n = 0; n < 6; n++) await turn();
+      assert.equal(c.out.status, 200);
+    }
+    assert.equal(t.asked.filter((ip) => ip === 'dead').length, 2);
+    t.clock.advance(200);
+    for (let i = 0; i < 30; i++) {
+      t.send();
+      for (let n = 0; n < 6; n++) await turn();
+    }
+    assert.equal(t.asked.filter((ip) => ip === 'dead').length, 3);
+  });
+
   it('does not send again what is too large to keep', async () => {
     const t = setup(['a', 'b'], { answer: (_ip, client) => client.reset(RESET.refused) });
     const c = t.send(Array.from({ length: 40 }, () => 'x'.repeat(4096)));

@@ -21,7 +21,7 @@ export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: numbe
     const startedAt = balancer.clock.now();
     const dial = pool.connect(endpoint.info, null, (socket) => {
       const now = balancer.clock.now();
-      endpoint.connected();
+      endpoint.alive();
       endpoint.observe(now - startedAt, now);
       endpoint.pending++;
       let open = true;

@@ -103,7 +103,6 @@ class Dispatched implements RequestStream {
   private start(endpoint: Endpoint, conn: ClientConnection): void {
     if (this.done) return;
     this.stopWaiting = null;
-    endpoint.connected();
     const attempt = new Attempt(this, endpoint, this.config.balancer.clock.now());
     this.current = attempt;
     const { observe } = this.config;
@@ -186,6 +185,7 @@ class Attempt implements ResponseStream {
 
   head(head: ResponseHead): void {
     this.answered = true;
+    this.endpoint.alive();
     this.owner.replay.drop();
     const now = this.owner.config.balancer.clock.now();
     this.endpoint.observe(now - this.startedAt, now);
@@ -207,7 +207,13 @@ class Attempt implements ResponseStream {
     if (error === null) {
       this.owner.done = true;
       this.owner.client.reset(reason);
-    } else if (reason !== RESET.refused || !this.owner.refused(this.endpoint)) this.owner.fail(error);
+      return;
+    }
+    if (reason === RESET.refused) {
+      this.endpoint.refused();
+      if (this.owner.refused(this.endpoint)) return;
+    }
+    this.owner.fail(error);
   }
 
   /** What a client that has no answer yet is told of a reset; null when the reset itself says it. */

@@ -30,6 +30,7 @@ export class Endpoint {
   private readonly service: Service;
   private conn: ClientConnection | null = null;
   private failures = 0;
+  private refusals = 0;
   private downUntil = 0;
 
   constructor(info: EndpointInfo, config: PoolConfig, layers: (e: Endpoint) => Layer) {
@@ -71,8 +72,18 @@ export class Endpoint {
     if (this.failures < 10) this.failures++;
   }
 
-  connected(): void {
+  /**
+   * It did not take a request that was sent to it. Once may be a connection that was just closing; again, with no answer in between, means that
+   * nobody is there behind its proxy, and what refuses fast must not look fast to the balancer.
+   */
+  refused(): void {
+    if (++this.refusals >= 2) this.failed();
+  }
+
+  /** It answered, or took a connection. */
+  alive(): void {
     this.failures = 0;
+    this.refusals = 0;
     this.downUntil = 0;
   }
 }
