@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import type { SocketAddr } from './accept/addr.ts';
 import { ERRORS, type ProxyError } from './errors.ts';
-import type { EndpointInfo } from './balance/endpoint.ts';
 import { DEFAULT_LIMITS, Http1Client, serveHttp1, Sweeper, type ServerOptions } from './http1/index.ts';
 import { Http2Client, serveHttp2, type ServerOptions as Http2Options } from './http2/index.ts';
 import { Wire } from './io/wire.ts';
@@ -12,9 +11,7 @@ import type { ClientConnection, ServerConnection, Service } from './message/cont
 import { refuse } from './respond.ts';
 import type { TapHub } from './tap/hub.ts';
 import type { Forward } from './tcp/forward.ts';
-import { dstLabels } from './telemetry/labels.ts';
 import type { Metrics } from './telemetry/metrics.ts';
-import type { Labels } from './telemetry/registry.ts';
 import type { TransportMetrics } from './telemetry/transport.ts';
 
 export interface CoreDeps {
@@ -113,10 +110,6 @@ export class Core {
 
   http2Client(socket: Socket): ClientConnection {
     return new Http2Client(new Wire(socket), this.http2);
-  }
-
-  dstLabels(info: EndpointInfo): Labels {
-    return dstLabels(info);
   }
 
   /** Lets every connection finish what it does; resolves when all are gone or the grace period is over (then they are cut). */

@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { addrText, clientAddr, unmap, type ClientAddr, type SocketAddr } from './accept/addr.ts';
-import { negotiate, type Early } from './accept/negotiate.ts';
+import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { dispatch } from './balance/dispatch.ts';
 import type { PoolConfig } from './balance/pool.ts';
@@ -89,7 +89,7 @@ export class Inbound {
       partialMs: PARTIAL_MS,
       dial: (done, failed) => {
         if (direct || policy.connection(a.peer) === null) return () => {};
-        return connectTcp(this.apps.get(a.app), this.pool, 1, (socket, _e, release) => done(this.early(socket, release)), failed);
+        return connectTcp(this.apps.get(a.app), this.pool, 1, done, failed);
       },
       onHttp: (version, bytes) => {
         if (direct) this.refuse(a, 'no transport header');
@@ -172,41 +172,36 @@ export class Inbound {
     return downgradeHttp1(meshed)(logged(counted(permitted(toApp))));
   }
 
-  private opaque(a: Accepted, bytes: Buffer, early: Early | null): void {
+  private opaque(a: Accepted, bytes: Buffer, early: Socket | null): void {
     const { core } = this;
     const rule = this.policies.get(a.app.port).connection(a.peer);
     const labels = { direction: 'inbound', ...a.labels, target_port: String(a.app.port) };
     if (rule === null) {
       core.metrics.tcpDeny.with(labels).value++;
-      early?.socket.destroy();
+      early?.destroy();
       abort(a.socket);
       return;
     }
     core.metrics.tcpAllow.with({ ...labels, ...rule.labels }).value++;
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
-    const join = (e: Early): void => {
+    const join = (server: Socket): void => {
       if (a.socket.destroyed) {
-        e.socket.destroy();
+        server.destroy();
         return;
       }
-      const forward = new Forward(a.socket, e.socket, bytes.length > 0 ? bytes : null, () => core.forwards.delete(forward));
+      const forward = new Forward(a.socket, server, bytes.length > 0 ? bytes : null, () => core.forwards.delete(forward));
       core.forwards.add(forward);
     };
     if (early !== null) {
       join(early);
       return;
     }
-    const cancel = connectTcp(this.apps.get(a.app), this.pool, 1, (socket, _e, release) => join(this.early(socket, release)), (error) => {
+    const cancel = connectTcp(this.apps.get(a.app), this.pool, 1, join, (error) => {
       core.log.debug('the application does not accept a connection', { app: addrText(a.app), error: error.message });
       core.metrics.tcpErrors.inbound.with({ error: error.code }).value++;
       abort(a.socket);
     });
     a.socket.once('close', cancel);
-  }
-
-  private early(socket: Socket, release: () => void): Early {
-    socket.once('close', release);
-    return { socket, release };
   }
 
   private refuse(a: Accepted, why: string): void {

@@ -6,8 +6,8 @@
  *     opaque: balance -> connection, joined byte for byte
  */
 import type { Socket } from 'node:net';
-import { addrText, clientAddr, type ClientAddr, type OrigDst } from './accept/addr.ts';
-import { negotiate, type Early } from './accept/negotiate.ts';
+import { addrText, clientAddr, type ClientAddr } from './accept/addr.ts';
+import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import { dispatch, type DispatchConfig } from './balance/dispatch.ts';
@@ -20,7 +20,7 @@ import { ProxyError } from './errors.ts';
 import { abort } from './io/abort.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
-import type { Layer, RequestHead, Service } from './message/contract.ts';
+import { ANSWERED, type Layer, type RequestHead, type Service } from './message/contract.ts';
 import { respondError } from './respond.ts';
 import { Forward } from './tcp/forward.ts';
 import { dstLabels } from './telemetry/labels.ts';
@@ -81,7 +81,7 @@ export class Outbound {
       dial: (done, failed) => {
         const route = pickBackend(target.routes!.opaque, this.core.random);
         if (route === null) return () => {};
-        return connectTcp(route.balancer, this.pool, 1, (s, e, release) => done(this.connected(s, e, target.dst, release)), failed);
+        return connectTcp(route.balancer, this.pool, 1, done, failed);
       },
       onHttp: (version, bytes) => {
         target.sawHttp = true;
@@ -122,7 +122,7 @@ export class Outbound {
       if (route === null) {
         core.failed('outbound', new ProxyError('NO_ENDPOINTS'));
         respondError(head, answer, new ProxyError('NO_ENDPOINTS', 'every backend of the route has weight 0'));
-        return { data() {}, end() {}, reset() {}, credit() {} };
+        return ANSWERED;
       }
       let service = lanes.get(route);
       if (service === undefined) {
@@ -133,17 +133,13 @@ export class Outbound {
     };
   }
 
-  private opaque(socket: Socket, target: Target, bytes: Buffer, early: Early | null): void {
-    const join = (e: Early): void => {
+  private opaque(socket: Socket, target: Target, bytes: Buffer, early: Socket | null): void {
+    const join = (server: Socket): void => {
       if (socket.destroyed) {
-        e.socket.destroy();
-        e.release();
+        server.destroy();
         return;
       }
-      const forward = new Forward(socket, e.socket, bytes.length > 0 ? bytes : null, () => {
-        this.core.forwards.delete(forward);
-        e.release();
-      });
+      const forward = new Forward(socket, server, bytes.length > 0 ? bytes : null, () => this.core.forwards.delete(forward));
       this.core.forwards.add(forward);
     };
     if (early !== null) {
@@ -155,7 +151,7 @@ export class Outbound {
       socket.destroy();
       return;
     }
-    const cancel = connectTcp(route.balancer, this.pool, MAX_TRIES, (s, e, release) => join(this.connected(s, e, target.dst, release)), (error) => {
+    const cancel = connectTcp(route.balancer, this.pool, MAX_TRIES, join, (error) => {
       this.core.log.debug('an opaque connection could not be forwarded', { dst: addrText(target.dst), error: error.message });
       this.core.metrics.tcpErrors.outbound.with({ error: error.code }).value++;
       // The client sees what it would have seen without a proxy: a reset.
@@ -164,10 +160,6 @@ export class Outbound {
     socket.once('close', cancel);
   }
 
-  private connected(socket: Socket, _endpoint: Endpoint, _dst: OrigDst, release: () => void): Early {
-    socket.once('close', release);
-    return { socket, release };
-  }
 }
 
 /** Peers take everything as HTTP/2, except what becomes a tunnel; others get what the client spoke. */

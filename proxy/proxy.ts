@@ -24,6 +24,7 @@ import { PortPolicy } from './policy/inbound.ts';
 import { PortPolicies } from './policy/ports.ts';
 import { TapHub } from './tap/hub.ts';
 import { tapService } from './tap/service.ts';
+import { dstLabels } from './telemetry/labels.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { reportProcess } from './telemetry/process.ts';
 import { TransportMetrics } from './telemetry/transport.ts';
@@ -177,7 +178,7 @@ export class Proxy {
         const header = info.transportPort > 0 ? { port: info.addr.port, name: '', protocol } : null;
         const tls = info.tls === null ? null : { credentials, identity: info.tls.identity, serverName: info.tls.serverName, header };
         return dial(dialAddr(info), tls, { clock, timeoutMs, keepAliveMs: KEEP_ALIVE_MS }, (socket) => {
-          if (tracked) core.transport.track(socket, { direction: 'outbound', peer: 'dst', ...core.dstLabels(info) });
+          if (tracked) core.transport.track(socket, { direction: 'outbound', peer: 'dst', ...dstLabels(info) });
           done(socket);
         }, failed);
       },

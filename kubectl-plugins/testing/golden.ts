@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { againstGolden } from '../../lib/testing/golden.ts';
 
 /** Progress without what differs from run to run: the port of the fake cluster, and times. */
 export function timeless(text: string): string {
@@ -10,11 +10,5 @@ export function timeless(text: string): string {
 /** Compares a text with a file in the folder `testdata` beside the test; UPDATE_GOLDEN=1 rewrites the file instead. */
 export function matchesGolden(test: ImportMeta, file: string, actual: string): void {
   const path = join(test.dirname, 'testdata', file);
-  if (process.env['UPDATE_GOLDEN'] === '1') {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, actual);
-    return;
-  }
-  assert.ok(existsSync(path), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
-  assert.equal(actual, readFileSync(path, 'utf8'), `${file} differs; if that is meant, UPDATE_GOLDEN=1 rewrites it`);
+  againstGolden(path, actual, (stored) => assert.equal(actual, stored, `${file} differs; if that is meant, UPDATE_GOLDEN=1 rewrites it`));
 }

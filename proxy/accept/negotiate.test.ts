@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { systemClock } from '../../lib/clock.ts';
-import { negotiate, type Early } from './negotiate.ts';
+import { negotiate } from './negotiate.ts';
 
-interface Outcome { kind: string; bytes: string; early: Early | null; serverFirst?: boolean }
+interface Outcome { kind: string; bytes: string; early: net.Socket | null; serverFirst?: boolean }
 
 /** A client, the accepted side of its connection under negotiation, and a server that the other side may dial. */
 async function setup(server: (s: net.Socket) => void, quietMs = 5): Promise<{ client: net.Socket; outcome: Promise<Outcome>; dials: () => number; close: () => void }> {
@@ -22,7 +22,7 @@ async function setup(server: (s: net.Socket) => void, quietMs = 5): Promise<{ cl
     clock: systemClock, first: null, quietMs, partialMs: 30,
     dial: (done) => {
       dials++;
-      const s = net.connect({ port: (app.address() as net.AddressInfo).port, host: '127.0.0.1' }, () => done({ socket: s, release: () => {} }));
+      const s = net.connect({ port: (app.address() as net.AddressInfo).port, host: '127.0.0.1' }, () => done(s));
       return () => s.destroy();
     },
     onHttp: (version, bytes) => decide({ kind: `http${version}`, bytes: bytes.toString('latin1'), early: null }),
@@ -62,8 +62,8 @@ describe('negotiation', () => {
     const t = await setup((s) => s.write('220 hi\r\n'));
     const o = await t.outcome;
     assert.deepEqual([o.kind, o.serverFirst], ['opaque', true]);
-    assert.equal(await read(o.early!.socket), '220 hi\r\n');
-    o.early!.socket.destroy();
+    assert.equal(await read(o.early!), '220 hi\r\n');
+    o.early!.destroy();
     t.close();
   });
 
@@ -74,7 +74,7 @@ describe('negotiation', () => {
     t.client.write('\x01binary');
     const o = await t.outcome;
     assert.deepEqual([o.kind, o.bytes, o.serverFirst, t.dials()], ['opaque', '\x01binary', false, 1]);
-    o.early!.socket.destroy();
+    o.early!.destroy();
     assert.equal(got, '');
     t.close();
   });
@@ -91,8 +91,8 @@ describe('negotiation', () => {
     u.client.write('\x00other');
     const o = await u.outcome;
     assert.equal(o.kind, 'opaque');
-    assert.equal(await read(o.early!.socket), settings);
-    o.early!.socket.destroy();
+    assert.equal(await read(o.early!), settings);
+    o.early!.destroy();
     u.close();
   });
 

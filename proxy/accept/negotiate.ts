@@ -2,9 +2,6 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
 import { Peek } from './peek.ts';
 
-/** A connection to the server that was opened while the client had not said anything. */
-export interface Early { socket: Socket; release: () => void }
-
 export interface NegotiateOptions {
   clock: Clock;
   /** bytes of the client that were read already */
@@ -13,12 +10,12 @@ export interface NegotiateOptions {
   quietMs: number;
   partialMs: number;
   /** opens a connection for opaque bytes; returns the way to give up */
-  dial: (done: (early: Early) => void, failed: () => void) => () => void;
+  dial: (done: (server: Socket) => void, failed: () => void) => () => void;
   onHttp: (version: 1 | 2, bytes: Buffer) => void;
   /** TLS that was not looked into; sni '' when it has none. Return false to treat it as opaque bytes */
   onTls: (sni: string, bytes: Buffer) => boolean;
-  /** `early`: use this connection; null: open one */
-  onOpaque: (bytes: Buffer, early: Early | null, serverFirst: boolean) => void;
+  /** `early`: the connection to the server that was opened while the client had not said anything; null: open one */
+  onOpaque: (bytes: Buffer, early: Socket | null, serverFirst: boolean) => void;
   onEof: () => void;
 }
 
@@ -27,7 +24,7 @@ export interface NegotiateOptions {
  * dialled in parallel, and whoever speaks first decides. Nobody waits for a detection timeout.
  */
 export function negotiate(socket: Socket, o: NegotiateOptions): void {
-  let early: Early | null = null;
+  let early: Socket | null = null;
   /** what the server said first, when that decides nothing */
   let held: Buffer | null = null;
   let cancelDial: (() => void) | null = null;
@@ -35,25 +32,24 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
 
   const serverSpoke = (): void => {
     if (decided || early === null) return;
-    const said = early.socket.read() as Buffer | null;
+    const said = early.read() as Buffer | null;
     if (said !== null && isSettings(said)) {
       // An HTTP/2 server need not wait for its client: who the client is decides.
       held = said;
-      early.socket.off('readable', serverSpoke);
+      early.off('readable', serverSpoke);
       return;
     }
     decided = true;
-    early.socket.off('readable', serverSpoke);
-    if (said !== null) early.socket.unshift(said);
+    early.off('readable', serverSpoke);
+    if (said !== null) early.unshift(said);
     o.onOpaque(peek.take(), early, true);
   };
   const dropEarly = (): void => {
     cancelDial?.();
     if (early === null) return;
-    early.socket.off('readable', serverSpoke);
-    early.socket.on('error', ignore);
-    early.socket.destroy();
-    early.release();
+    early.off('readable', serverSpoke);
+    early.on('error', ignore);
+    early.destroy();
     early = null;
   };
   const peek = new Peek(socket, {
@@ -65,9 +61,9 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
       cancelDial = o.dial((e) => {
         cancelDial = null;
         early = e;
-        e.socket.on('readable', serverSpoke);
+        e.on('readable', serverSpoke);
         // A server that closes without a word has decided too.
-        e.socket.once('end', serverSpoke);
+        e.once('end', serverSpoke);
       }, () => { cancelDial = null; });
     },
     onResult: (kind, bytes, sni) => {
@@ -83,8 +79,8 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
         dropEarly();
       } else {
         cancelDial?.();
-        early?.socket.off('readable', serverSpoke);
-        if (held !== null) early?.socket.unshift(held);
+        early?.off('readable', serverSpoke);
+        if (held !== null) early?.unshift(held);
         o.onOpaque(bytes, early, false);
       }
     },

@@ -5,10 +5,10 @@ import type { Endpoint } from './endpoint.ts';
 import type { PoolConfig } from './pool.ts';
 
 /**
- * Opens a connection for opaque bytes to one of the balancer's endpoints, trying others when it cannot be made. `done` gets a
- * function to call when the connection is over. Returns the way to give up.
+ * Opens a connection for opaque bytes to one of the balancer's endpoints, trying others when it cannot be made. It counts as the endpoint's load
+ * until it closes. Returns the way to give up.
  */
-export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: number, done: (socket: Socket, endpoint: Endpoint, release: () => void) => void, failed: (error: ProxyError) => void): () => void {
+export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: number, done: (socket: Socket) => void, failed: (error: ProxyError) => void): () => void {
   const tried: Endpoint[] = [];
   const deadline = balancer.deadline();
   let stop: () => void = () => {};
@@ -24,11 +24,8 @@ export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: numbe
       endpoint.alive();
       endpoint.observe(now - startedAt, now);
       endpoint.pending++;
-      let open = true;
-      done(socket, endpoint, () => {
-        if (open) endpoint.pending--;
-        open = false;
-      });
+      socket.once('close', () => { endpoint.pending--; });
+      done(socket);
     }, (error) => {
       endpoint.failed();
       tried.push(endpoint);

@@ -1,5 +1,5 @@
 import { ProxyError } from '../errors.ts';
-import type { Layer, RequestStream } from '../message/contract.ts';
+import { ANSWERED, type Layer } from '../message/contract.ts';
 import type { Peer } from '../policy/authorize.ts';
 import type { PortPolicy } from '../policy/inbound.ts';
 import { respondError } from '../respond.ts';
@@ -21,9 +21,6 @@ export function authorize(policy: () => PortPolicy, peer: Peer, metrics: Metrics
     count(rule !== null, { ...p.labels, ...route, ...rule?.labels });
     if (rule !== null) return next(head, ended, client);
     respondError(head, client, new ProxyError('DENIED', `${peer.identity || (peer.tls ? 'a client without identity' : 'an unmeshed client')} at ${peer.ip} is not authorized`));
-    return IGNORE;
+    return ANSWERED;
   };
 }
-
-/** For the rest of a request that has been answered. */
-const IGNORE: RequestStream = { data() {}, end() {}, reset() {}, credit() {} };

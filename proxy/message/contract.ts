@@ -109,6 +109,9 @@ export type Service = (head: RequestHead, ended: boolean, client: ResponseStream
 
 export type Layer = (next: Service) => Service;
 
+/** Takes the rest of a request that has been answered already. */
+export const ANSWERED: RequestStream = { data() {}, end() {}, reset() {}, credit() {} };
+
 /** One connection to an endpoint on which exchanges can be started. */
 export interface ClientConnection {
   readonly call: Service;

@@ -19,7 +19,7 @@ export async function startProxy(control: TestControlPlane, name: string, app: {
   const env = parseEnv({
     MESH_PROXY_IDENTITY_LOCAL_NAME: name, MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
     MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_WORKLOAD: '{}',
-    MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound.port}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound.port}`, MESH_PROXY_LOG: process.env['MESH_TEST_LOG'] ?? 'error',
+    MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound.port}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound.port}`, MESH_PROXY_LOG: 'error',
   });
   const log = new Log(env.logLevel, (line) => process.stderr.write(line), () => systemClock.wall());
   const proxy = new Proxy({

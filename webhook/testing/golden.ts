@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { againstGolden } from '../../lib/testing/golden.ts';
 
 /** Cases of a testdata folder: x.input.yaml gives the name x and its documents. */
 export function goldenCases(folder: string): { name: string; documents: unknown[] }[] {
@@ -13,12 +14,6 @@ export function goldenCases(folder: string): { name: string; documents: unknown[
 
 /** Compares `value` with the YAML file by structure; UPDATE_GOLDEN=1 rewrites the file instead. */
 export function matchesGolden(folder: string, file: string, value: unknown): void {
-  const path = join(folder, file);
   const plain: unknown = JSON.parse(JSON.stringify(value));
-  if (process.env['UPDATE_GOLDEN'] === '1') {
-    writeFileSync(path, stringify(plain, { lineWidth: 0, aliasDuplicateObjects: false }));
-    return;
-  }
-  assert.ok(existsSync(path), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
-  assert.deepEqual(plain, parse(readFileSync(path, 'utf8')));
+  againstGolden(join(folder, file), stringify(plain, { lineWidth: 0, aliasDuplicateObjects: false }), (stored) => assert.deepEqual(plain, parse(stored)));
 }

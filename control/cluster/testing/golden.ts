@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { againstGolden } from '../../../lib/testing/golden.ts';
 
 /** Names of the cases in a folder: NAME.input.yaml. */
 export function cases(directory: string): string[] {
@@ -11,7 +12,5 @@ export function cases(directory: string): string[] {
 export function assertGolden(directory: string, name: string, value: unknown): void {
   const file = join(directory, `${name}.golden.json`);
   const text = `${JSON.stringify(value, undefined, 2)}\n`;
-  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
-  assert.ok(existsSync(file), `${file} is missing; UPDATE_GOLDEN=1 writes it`);
-  assert.deepEqual(JSON.parse(text), JSON.parse(readFileSync(file, 'utf8')), `differs from ${file}`);
+  againstGolden(file, text, (stored) => assert.deepEqual(JSON.parse(text), JSON.parse(stored), `differs from ${file}`));
 }
