@@ -1,5 +1,5 @@
 import type { Reader, Wire } from '../io/wire.ts';
-import type { ClientConnection, RequestHead, RequestStream, ResponseStream, Service } from '../message/contract.ts';
+import type { ClientConnection, Fields, RequestHead, RequestStream, ResponseStream, Service } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { ClientExchange, type ClientOwner } from './client-exchange.ts';
 import { FRAMING, writeRequestHead, type Framing } from './encode.ts';
@@ -84,7 +84,7 @@ export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner
   // From the response reader.
 
   /** The response is complete; `reusable` says that nothing on the wire speaks against another exchange. */
-  responseEnded(x: ClientExchange, reusable: boolean, trailers: string[] | null): void {
+  responseEnded(x: ClientExchange, reusable: boolean, trailers: Fields | null): void {
     x.dead = true;
     this.used = true;
     const early = !x.sent;

@@ -6,7 +6,7 @@ import { HASH_SEED, KIND, fieldName, hashStep } from './field-names.ts';
 /** What the field lines of one head say: the fields that pass through, and what the codec itself acts on. Never changed once parsed. */
 export class FieldBlock {
   /** end-to-end fields, see RequestHead.fields */
-  fields: Fields = [];
+  fields: string[] = [];
   /** value of Host, or null when there was none */
   host: string | null = null;
   /** -1 when absent */
@@ -169,8 +169,8 @@ function keepAliveTimeout(value: string): number {
   return m === null ? -1 : Number(m[1]);
 }
 
-function without(fields: Fields, names: string[]): Fields {
-  const kept: Fields = [];
+function without(fields: Fields, names: string[]): string[] {
+  const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) if (!names.includes(fields[i]!)) kept.push(fields[i]!, fields[i + 1]!);
   return kept;
 }

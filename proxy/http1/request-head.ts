@@ -48,7 +48,7 @@ export function parseRequestHead(buf: Buffer, p: number, end: number, limits: Ht
 const badRequest = (text: string, reason: string): ProxyError => new ProxyError('BAD_REQUEST', text, reason);
 
 function withoutExpect(fields: Fields): Fields {
-  const kept: Fields = [];
+  const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) if (fields[i] !== 'expect') kept.push(fields[i]!, fields[i + 1]!);
   return kept;
 }

@@ -6,7 +6,7 @@
  */
 import type { Timer } from '../../lib/clock.ts';
 import type { Reader, Wire } from '../io/wire.ts';
-import { WINDOW } from '../message/contract.ts';
+import { type Fields, WINDOW } from '../message/contract.ts';
 import { RESET, type Reset, resetFromH2 } from '../message/reset.ts';
 import { FloodMeter } from './flood-meter.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -317,7 +317,7 @@ export abstract class Connection extends FrameReader {
   }
 
   /** END_STREAM was received. */
-  protected abstract remoteEnd(stream: Stream, trailers: string[] | null): void;
+  protected abstract remoteEnd(stream: Stream, trailers: Fields | null): void;
 
   protected frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void {
     this.inOrder(type);

@@ -35,8 +35,8 @@ export function responseHead(block: HeaderBlock): ResponseHead | null {
   // Switching protocols is not part of HTTP/2 (RFC 9113 8.6).
   if (block.status === 101) block.fault('status-101');
   if (block.malformed !== '') return null;
-  if (block.host !== '') block.fields.push('host', block.host);
-  const head = new ResponseHead(block.status, block.fields, block.status < 200 || block.status === 204 ? -1 : block.contentLength);
+  const fields = block.host === '' ? block.fields : [...block.fields, 'host', block.host];
+  const head = new ResponseHead(block.status, fields, block.status < 200 || block.status === 204 ? -1 : block.contentLength);
   head.version = 2;
   return head;
 }

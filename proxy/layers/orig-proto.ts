@@ -16,7 +16,7 @@ export function withFields(h: RequestHead, fields: Fields): RequestHead {
 }
 
 export function without(fields: Fields, name: string): Fields {
-  const out: Fields = [];
+  const out: string[] = [];
   for (let i = 0; i < fields.length; i += 2) if (fields[i] !== name) out.push(fields[i]!, fields[i + 1]!);
   return out;
 }

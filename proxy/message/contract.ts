@@ -20,8 +20,11 @@
  */
 import type { Reset } from './reset.ts';
 
-/** Ordered header pairs, flat: [name, value, name, value, …]. Names are lower case; values latin1, without leading or trailing white space. */
-export type Fields = string[];
+/**
+ * Ordered header pairs, flat: [name, value, name, value, …]. Names are lower case; values latin1, without leading or trailing white space.
+ * An array is shared by every exchange whose head looked alike (http1/head-cache.ts), so it is never changed in place: build a new string[].
+ */
+export type Fields = readonly string[];
 
 /** Bytes of one direction of one exchange that may be outstanding before the producer stops reading. */
 export const WINDOW = 256 * 1024;

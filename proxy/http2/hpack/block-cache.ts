@@ -58,7 +58,7 @@ class Kept {
     this.owner = owner;
     this.epoch = epoch;
     this.octets = octets;
-    this.fields = block.fields.slice();
+    this.fields = block.fields;
     this.host = block.host;
     this.contentLength = block.contentLength;
     this.size = size;
@@ -71,8 +71,7 @@ class Kept {
       block.tooLarge = true;
       return;
     }
-    // A copy, because layers may change the fields of the message that they are given.
-    block.fields = this.fields.slice();
+    block.fields = this.fields;
     block.host = this.host;
     block.contentLength = this.contentLength;
   }

@@ -28,13 +28,15 @@ export class HeaderBlock {
   /** something in it must not be kept in a cache: a secret, or a literal sent as never indexed */
   secret = false;
   private cookieAt = -1;
+  /** `fields` while it is being filled */
+  private list: string[] = [];
 
   clear(): void {
     this.seen = 0;
     this.method = this.scheme = this.authority = this.path = this.host = this.malformed = '';
     this.status = this.size = 0;
     this.contentLength = this.cookieAt = -1;
-    this.fields = [];
+    this.fields = this.list = [];
     this.tooLarge = this.secret = false;
   }
 
@@ -52,7 +54,7 @@ export class HeaderBlock {
     if (bad) this.fault(kind >= KIND.method && kind <= KIND.status ? 'pseudo-header-value' : 'header-value');
     switch (kind) {
       case KIND.plain:
-        this.fields.push(name, value);
+        this.list.push(name, value);
         return;
       case KIND.method:
         this.pseudo(SEEN.method);
@@ -82,7 +84,7 @@ export class HeaderBlock {
         return;
       case KIND.te:
         if (value !== 'trailers') this.fault('te-not-trailers');
-        this.fields.push(name, value);
+        this.list.push(name, value);
         return;
       case KIND.cookie:
         this.secret = true;
@@ -91,7 +93,7 @@ export class HeaderBlock {
       case KIND.badName: return this.fault('header-name');
       case KIND.secret:
         this.secret = true;
-        this.fields.push(name, value);
+        this.list.push(name, value);
         return;
     }
   }
@@ -110,10 +112,10 @@ export class HeaderBlock {
   /** Cookie may come in pieces (RFC 9113 8.2.3), which HTTP/1 does not allow. */
   private takeCookie(name: string, value: string): void {
     if (this.cookieAt >= 0) {
-      this.fields[this.cookieAt] += `; ${value}`;
+      this.list[this.cookieAt] += `; ${value}`;
       return;
     }
-    this.cookieAt = this.fields.length + 1;
-    this.fields.push(name, value);
+    this.cookieAt = this.list.length + 1;
+    this.list.push(name, value);
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { responseHead } from '../heads.ts';
 import { Decoder } from './decoder.ts';
 
 /** Fields as a flat list, pseudo-header fields first. */
@@ -115,14 +116,21 @@ describe('hpack: decoder', () => {
     }
   });
 
-  it('lets the receiver of cached fields change them', () => {
+  it('gives the same list to every message that looked alike, and no other message changes it', () => {
     const d = new Decoder(65536);
-    const bytes = Buffer.from('880001610162', 'hex');
+    const alike = Buffer.from('880001610162', 'hex');
+    const other = Buffer.from('880001610163', 'hex');
     for (let i = 0; i < 4; i++) {
-      const { fields } = d.decode(bytes, 0, bytes.length);
+      const { fields } = d.decode(alike, 0, alike.length);
+      assert.deepEqual(d.decode(other, 0, other.length).fields, ['a', 'c']);
       assert.deepEqual(fields, ['a', 'b']);
-      fields.push('c', 'd');
     }
+  });
+
+  it('adds a response\'s host field to a list of its own, each time once', () => {
+    const d = new Decoder(65536);
+    const bytes = Buffer.concat([Buffer.from('880001610162', 'hex'), Buffer.from('0004', 'hex'), Buffer.from('host'), Buffer.from('0168', 'hex')]);
+    for (let i = 0; i < 4; i++) assert.deepEqual(responseHead(d.decode(bytes, 0, bytes.length))?.fields, ['a', 'b', 'host', 'h']);
   });
 
   it('stops keeping fields at the limit, and goes on decoding', () => {
