@@ -10,6 +10,8 @@ import { decode, encode, type Init, type Table } from '../../lib/grpc/wire.ts';
 import { frame, FrameParser } from '../../lib/grpc/frame.ts';
 import { Authority, createRoot } from '../../lib/pki/authority.ts';
 import type { WeightedAddr } from '../../api/gen/destination_pb.js';
+import type { Server } from '../../api/gen/inbound_pb.js';
+import type { OutboundPolicy } from '../../api/gen/outbound_pb.js';
 import { pem } from '../discover/certify.ts';
 import { ipMessage, ipText } from '../discover/convert.ts';
 import { serveHttp2 } from '../http2/index.ts';
@@ -27,6 +29,9 @@ export class TestControlPlane {
   /** ports of the application that are opaque */
   readonly opaquePorts = new Set<number>();
   leafSeconds = DAY;
+  /** what a Service's address and a port of the application are answered with, in place of the plainest policy; null from `inbound` for that one */
+  outbound: (key: string, opaque: boolean) => Init<OutboundPolicy> = policy;
+  inbound: (port: number) => Init<Server> | null = () => null;
   anchors = '';
   port = 0;
   calls: string[] = [];
@@ -100,7 +105,7 @@ export class TestControlPlane {
       const { port } = decode(t.inbound_PortSpec, message);
       begin();
       const anyone = { ip: { ip: ipMessage('0.0.0.0'), prefixLen: 0 } };
-      send(client, t.inbound_Server, {
+      send(client, t.inbound_Server, this.inbound(port) ?? {
         protocol: { kind: this.opaquePorts.has(port) ? { case: 'opaque', value: {} } : { case: 'detect', value: { timeout: { seconds: 10n, nanos: 0 }, httpRoutes: [] } } },
         authorizations: [{ networks: [{ net: anyone.ip, except: [] }], authentication: { permit: { case: 'unauthenticated', value: {} } }, labels: { kind: 'default', name: 'test' } }],
         labels: { kind: 'default', name: 'test' },
@@ -112,7 +117,7 @@ export class TestControlPlane {
       if (found === undefined) fail(5);
       else {
         begin();
-        send(client, t.outbound_OutboundPolicy, policy(key, found.opaque === true));
+        send(client, t.outbound_OutboundPolicy, this.outbound(key, found.opaque === true));
       }
     } else if (path.endsWith('/Get')) {
       const { path: key } = decode(t.destination_GetDestination, message);
@@ -160,7 +165,7 @@ function weighted(e: FakeEndpoint): Init<WeightedAddr> {
   };
 }
 
-function policy(path: string, opaque: boolean): Init<import('../../api/gen/outbound_pb.js').OutboundPolicy> {
+function policy(path: string, opaque: boolean): Init<OutboundPolicy> {
   const backend = {
     kind: { case: 'balancer', value: { discovery: { kind: { case: 'dst', value: { path } } } } },
     queue: { capacity: 100, failfastTimeout: { seconds: 3n, nanos: 0 } },
@@ -173,5 +178,5 @@ function policy(path: string, opaque: boolean): Init<import('../../api/gen/outbo
         : { case: 'detect', value: { timeout: { seconds: 10n, nanos: 0 }, opaque: opaqueValue, http1: { routes: [route] }, http2: { routes: [route] } } },
     },
     metadata: { kind: { case: 'default', value: 'test' } },
-  } as Init<import('../../api/gen/outbound_pb.js').OutboundPolicy>;
+  } as Init<OutboundPolicy>;
 }
