@@ -27,6 +27,7 @@ import { tapService } from './tap/service.ts';
 import { dstLabels } from './telemetry/labels.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { reportProcess } from './telemetry/process.ts';
+import { SWEEP_MS } from './telemetry/registry.ts';
 import { TransportMetrics } from './telemetry/transport.ts';
 
 export interface ProxyDeps {
@@ -101,13 +102,14 @@ export class Proxy {
     this.stops.push(() => policies.stop());
     this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port, env.accessLog).accept;
 
-    this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').with({ version: VERSION }).value = 1;
+    this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').permanent({ version: VERSION }).value = 1;
     reportProcess(this.metrics.registry, this.certifier.stats);
   }
 
   start(): void {
     this.certifier.start();
     this.pollAnchors();
+    this.sweepMetrics();
   }
 
   /** Reports an exception that nobody expected. */
@@ -153,6 +155,13 @@ export class Proxy {
     for (const stop of this.stops) stop();
   }
 
+  private sweepMetrics(): void {
+    this.deps.clock.after(SWEEP_MS, () => {
+      this.metrics.registry.sweep();
+      this.sweepMetrics();
+    });
+  }
+
   private pollAnchors(): void {
     const { clock, log, readAnchors } = this.deps;
     clock.after(ANCHORS_POLL_MS, () => {
@@ -188,10 +197,10 @@ export class Proxy {
   }
 
   private balancerConfig(name: string, pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
-    const gauge = this.metrics.endpoints;
+    const ready = this.metrics.endpoints.with({ backend: name, endpoint_state: 'ready' });
     return {
       pool, layers, random: this.deps.random, failFastMs: 3_000, maxWaiting: 10_000,
-      onSize: (n) => { gauge.with({ backend: name, endpoint_state: 'ready' }).value = n; },
+      onSize: (n) => { ready.value = n; },
     };
   }
 

@@ -101,11 +101,11 @@ describe('measure', () => {
 
   it('takes the gRPC status from head or trailers', () => {
     const t = setup();
-    t.call();
+    t.call(request(2));
     t.next.answer.head(new ResponseHead(200, []));
     t.next.answer.end(['grpc-status', '14']);
     assert.match(t.text(), /status_code="200",classification="failure",grpc_status="14"\} 1/);
-    t.call();
+    t.call(request(2));
     t.next.answer.head(new ResponseHead(200, ['grpc-status', '5']));
     t.next.answer.end(null);
     assert.match(t.text(), /classification="success",grpc_status="5"\} 1/);

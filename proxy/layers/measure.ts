@@ -2,66 +2,118 @@
 import type { Clock } from '../../lib/clock.ts';
 import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream, type Service } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
+import { Memo } from '../telemetry/memo.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Counter, Histogram, Labels } from '../telemetry/registry.ts';
+import { renderLabels, type Labels } from '../telemetry/text.ts';
+import type { Counter, Histogram } from '../telemetry/registry.ts';
 
-/** Different authorities that one connection or endpoint keeps series for; more are counted together. */
+/** Different authorities that one set of labels keeps series for at a time; more are counted together. */
 const MAX_AUTHORITIES = 100;
 const OTHER = '(other)';
+const MAX_OUTCOMES = 256;
+
+interface Outcome { responses: Counter; latency: Histogram }
+
+/** gRPC codes that are the server's fault (Linkerd's classification): UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const FAILED_GRPC = new Set([2, 4, 7, 13, 14, 15]);
 
 /** Handles for one set of labels and one authority. */
 class Series {
+  readonly authority: string;
   readonly request: Counter;
   private readonly metrics: Metrics;
   private readonly labels: Labels;
-  private readonly byOutcome = new Map<string, { responses: Counter; latency: Histogram }>();
+  private readonly ended = new Map<number, Outcome>();
+  private readonly broken = new Map<string, Outcome>();
+
+  constructor(metrics: Metrics, labels: Labels, authority: string) {
+    this.metrics = metrics;
+    this.labels = labels;
+    this.authority = authority;
+    this.request = metrics.requests.with(labels);
+  }
+
+  /** `status` 0: no response; `grpc` -1: none; `error`: the reset's label or '' */
+  outcome(status: number, grpc: number, error: string): Outcome {
+    const plain = status * 128 + grpc;
+    const known = error === '' ? this.ended.get(plain) : this.broken.get(`${plain} ${error}`);
+    if (known !== undefined) return known;
+    const made = this.resolve(status, grpc, error);
+    // A server that makes its statuses up does not get a handle for each.
+    if (this.ended.size + this.broken.size >= MAX_OUTCOMES) return made;
+    if (error === '') this.ended.set(plain, made);
+    else this.broken.set(`${plain} ${error}`, made);
+    return made;
+  }
+
+  private resolve(status: number, grpc: number, error: string): Outcome {
+    const code = status === 0 ? '' : String(status);
+    const ok = error === '' && status < 500 && !FAILED_GRPC.has(grpc);
+    const labels: Record<string, string> = { ...this.labels, status_code: code, classification: ok ? 'success' : 'failure' };
+    if (grpc >= 0) labels['grpc_status'] = String(grpc);
+    if (error !== '') labels['error'] = error;
+    return { responses: this.metrics.responses.with(labels), latency: this.metrics.latency.with({ ...this.labels, status_code: code }) };
+  }
+}
+
+/** The series of one set of labels, by authority. Shared by every connection with these labels. */
+class Meter {
+  private readonly metrics: Metrics;
+  private readonly labels: Labels;
+  private readonly byAuthority: Memo<Series>;
+  private last: Series | null = null;
+  private rest: Series | null = null;
 
   constructor(metrics: Metrics, labels: Labels) {
     this.metrics = metrics;
     this.labels = labels;
-    this.request = metrics.requests.with(labels);
+    this.byAuthority = new Memo(metrics.registry, MAX_AUTHORITIES);
   }
 
-  /** `grpc` is the grpc-status or '', `error` the reset's label or '' */
-  outcome(status: number, grpc: string, error: string): { responses: Counter; latency: Histogram } {
-    const key = `${status} ${grpc} ${error}`;
-    let s = this.byOutcome.get(key);
+  of(authority: string): Series {
+    const { last } = this;
+    if (last !== null && last.authority === authority) return last;
+    let s = this.byAuthority.get(authority);
     if (s === undefined) {
-      const ok = error === '' && status < 500 && (grpc === '' || !FAILED_GRPC.has(grpc));
-      const labels: Record<string, string> = { ...this.labels, status_code: status === 0 ? '' : String(status), classification: ok ? 'success' : 'failure' };
-      if (grpc !== '') labels['grpc_status'] = grpc;
-      if (error !== '') labels['error'] = error;
-      s = { responses: this.metrics.responses.with(labels), latency: this.metrics.latency.with({ ...this.labels, status_code: labels['status_code']! }) };
-      this.byOutcome.set(key, s);
+      if (this.byAuthority.full) return this.rest ??= this.make(OTHER);
+      this.byAuthority.set(authority, s = this.make(authority));
     }
+    this.last = s;
     return s;
+  }
+
+  private make(authority: string): Series {
+    return new Series(this.metrics, { ...this.labels, authority }, authority);
   }
 }
 
-/** gRPC codes that are the server's fault (Linkerd's classification): UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const FAILED_GRPC = new Set(['2', '4', '7', '13', '14', '15']);
+const meters = new WeakMap<Metrics, Memo<Meter>>();
+const MAX_METERS = 1000;
+
+function meterOf(metrics: Metrics, labels: Labels): Meter {
+  let memo = meters.get(metrics);
+  if (memo === undefined) meters.set(metrics, memo = new Memo(metrics.registry, MAX_METERS));
+  const key = renderLabels(labels);
+  let meter = memo.get(key);
+  if (meter === undefined) {
+    meter = new Meter(metrics, labels);
+    if (!memo.full) memo.set(key, meter);
+  }
+  return meter;
+}
 
 export interface MeasureConfig { metrics: Metrics; clock: Clock; labels: Labels }
 
 /** One layer a connection or endpoint: handles are resolved once for each authority and outcome. */
 export function measure({ metrics, clock, labels }: MeasureConfig): Layer {
-  const series = new Map<string, Series>();
-  const seriesOf = (authority: string): Series => {
-    let s = series.get(authority);
-    if (s === undefined) {
-      const key = series.size < MAX_AUTHORITIES ? authority : OTHER;
-      s = series.get(key) ?? new Series(metrics, { ...labels, authority: key });
-      series.set(key, s);
-    }
-    return s;
-  };
+  const meter = meterOf(metrics, labels);
   return (next: Service): Service => (head, ended, client) => {
-    const s = seriesOf(head.authority);
+    const s = meter.of(head.authority);
     s.request.value++;
-    const answer = new Measured(s, clock, client);
+    const answer = new Measured(s, clock, client, head.version === 2);
     const up = next(head, ended, answer);
     answer.up = up;
-    return answer.asRequest();
+    return new MeasuredRequest(answer, up);
   };
 }
 
@@ -71,21 +123,19 @@ class Measured implements ResponseStream {
   private readonly clock: Clock;
   private readonly client: ResponseStream;
   private readonly startedAt: number;
+  /** gRPC is HTTP/2 only: the fields of other responses need not be looked through */
+  private readonly maybeGrpc: boolean;
   private status = 0;
-  private grpc = '';
+  private grpc = -1;
   private latency = 0;
   private recorded = false;
 
-  constructor(series: Series, clock: Clock, client: ResponseStream) {
+  constructor(series: Series, clock: Clock, client: ResponseStream, maybeGrpc: boolean) {
     this.series = series;
     this.clock = clock;
     this.client = client;
+    this.maybeGrpc = maybeGrpc;
     this.startedAt = clock.now();
-  }
-
-  /** The request passes by unseen, but for its reset: that ends the exchange too. */
-  asRequest(): RequestStream {
-    return new MeasuredRequest(this, this.up);
   }
 
   informational(head: ResponseHead): void {
@@ -95,7 +145,7 @@ class Measured implements ResponseStream {
   head(head: ResponseHead): void {
     this.status = head.status;
     this.latency = this.clock.now() - this.startedAt;
-    this.grpc = grpcStatus(head.fields);
+    if (this.maybeGrpc) this.grpc = grpcStatus(head.fields);
     this.client.head(head);
   }
 
@@ -104,7 +154,10 @@ class Measured implements ResponseStream {
   }
 
   end(trailers: Fields | null): void {
-    if (trailers !== null) this.grpc = grpcStatus(trailers) || this.grpc;
+    if (trailers !== null && this.maybeGrpc) {
+      const grpc = grpcStatus(trailers);
+      if (grpc >= 0) this.grpc = grpc;
+    }
     this.record('');
     this.client.end(trailers);
   }
@@ -144,8 +197,8 @@ class MeasuredRequest implements RequestStream {
   }
 }
 
-function grpcStatus(fields: Fields): string {
+/** -1 when there is none, or none that is a number of at most two digits */
+function grpcStatus(fields: Fields): number {
   const s = field(fields, 'grpc-status');
-  return s !== undefined && /^\d{1,2}$/.test(s) ? s : '';
+  return s !== undefined && /^\d{1,2}$/.test(s) ? Number(s) : -1;
 }
-

@@ -4,15 +4,15 @@ import type { Registry } from './registry.ts';
 
 /** Process and certificate gauges, read when metrics are asked for (Linux /proc). */
 export function reportProcess(registry: Registry, certificate: CertifyStats): void {
-  const cpu = registry.counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.').with({});
-  const rss = registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.').with({});
-  const anonymous = registry.gauge('process_anonymous_memory_bytes', 'Private memory that is not backed by a file, in bytes.').with({});
-  const fds = registry.gauge('process_open_fds', 'Number of open file descriptors.').with({});
-  const start = registry.gauge('process_start_time_seconds', 'Time that the process started, seconds since the epoch.').with({});
+  const cpu = registry.counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.').permanent({});
+  const rss = registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.').permanent({});
+  const anonymous = registry.gauge('process_anonymous_memory_bytes', 'Private memory that is not backed by a file, in bytes.').permanent({});
+  const fds = registry.gauge('process_open_fds', 'Number of open file descriptors.').permanent({});
+  const start = registry.gauge('process_start_time_seconds', 'Time that the process started, seconds since the epoch.').permanent({});
   start.value = Math.round(performance.timeOrigin) / 1000;
-  const expires = registry.gauge('identity_cert_expiration_timestamp_seconds', 'Time when the leaf expires, seconds since the epoch.').with({});
-  const refreshed = registry.gauge('identity_cert_refresh_timestamp_seconds', 'Time of the last certification, seconds since the epoch.').with({});
-  const refreshes = registry.counter('identity_cert_refreshes_total', 'Total count of certifications.').with({});
+  const expires = registry.gauge('identity_cert_expiration_timestamp_seconds', 'Time when the leaf expires, seconds since the epoch.').permanent({});
+  const refreshed = registry.gauge('identity_cert_refresh_timestamp_seconds', 'Time of the last certification, seconds since the epoch.').permanent({});
+  const refreshes = registry.counter('identity_cert_refreshes_total', 'Total count of certifications.').permanent({});
   registry.onCollect(() => {
     const { user, system } = process.cpuUsage();
     cpu.value = (user + system) / 1e6;

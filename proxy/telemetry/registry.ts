@@ -1,11 +1,29 @@
 /**
  * Counters, gauges and histograms whose handles are resolved once and then cost a few nanoseconds, and their exposition in the Prometheus
- * text format 0.0.4. A series is looked up by its label text, which the caller keeps together with the handle.
+ * text format 0.0.4.
+ *
+ * How to use it:
+ * - `family.with(labels)` gives the handle of a series: keep it where events are counted, and let go of it when its subject is gone (an endpoint,
+ *   a connection). There is nothing to release. `family.permanent(labels)` is for what is always there.
+ * - Handles that are found by a key of the traffic (an authority, a peer's identity) belong in a `Memo`, which lets go of what is not in use.
+ * - `sweep()` once a minute: a counter or histogram without an event for IDLE_SWEEPS sweeps leaves the exposition (as Linkerd's do after 10 minutes) and is
+ *   only referred to weakly from then on. When its holder counts again, it is back with what it had; when nobody holds it, it is garbage. A gauge
+ *   states what is, so it stays as long as somebody holds it.
+ * - There are at most `maxSeries` series. Label sets beyond are counted together, per family and direction, in a series with folded="true"; gauges beyond are left out.
  */
-export type Labels = Readonly<Record<string, string>>;
+import { renderLabels, type Labels } from './text.ts';
+import { Slots, type Folding, type Type } from './slots.ts';
+
+export { IDLE_SWEEPS } from './slots.ts';
+export type { Labels } from './text.ts';
 
 export class Counter {
   value = 0;
+
+  /** what changes with every event */
+  get mark(): number {
+    return this.value;
+  }
 }
 
 export class Histogram {
@@ -13,6 +31,7 @@ export class Histogram {
   /** one count per bound, and a last one for +Inf; not cumulative */
   readonly counts: Float64Array;
   sum = 0;
+  mark = 0;
 
   constructor(bounds: readonly number[]) {
     this.bounds = bounds;
@@ -30,60 +49,74 @@ export class Histogram {
     }
     this.counts[lo]!++;
     this.sum += v;
+    this.mark++;
   }
 }
 
 /** Linkerd's response latency buckets, milliseconds. */
 export const LATENCY_BUCKETS_MS = [1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10000, 20000, 30000, 40000, 50000];
 
-type Type = 'counter' | 'gauge' | 'histogram';
+export const SWEEP_MS = 60_000;
+const MAX_SERIES = 10_000;
 
 class Family<T extends Counter | Histogram> {
-  readonly series = new Map<string, T>();
   readonly name: string;
   readonly help: string;
   readonly type: Type;
-  private readonly make: () => T;
+  readonly slots: Slots<T>;
 
-  constructor(name: string, help: string, type: Type, make: () => T) {
+  constructor(name: string, help: string, type: Type, make: () => T, folding: Folding) {
     this.name = name;
     this.help = help;
     this.type = type;
-    this.make = make;
+    this.slots = new Slots(type, make, folding);
   }
 
+  /** The handle of the series with these labels, the same one for as long as it is held or counted in. */
   with(labels: Labels): T {
-    const key = renderLabels(labels);
-    let s = this.series.get(key);
-    if (s === undefined) this.series.set(key, s = this.make());
-    return s;
+    return this.slots.get(renderLabels(labels), labels);
   }
 
-  /** Forgets a series, for example that of an endpoint which is gone. */
+  /** A series that is exposed for ever, events or not. */
+  permanent(labels: Labels): T {
+    return this.slots.pin(renderLabels(labels), labels);
+  }
+
+  /** Forgets a series at once; whoever holds its handle counts into nothing. */
   remove(labels: Labels): void {
-    this.series.delete(renderLabels(labels));
+    this.slots.delete(renderLabels(labels));
   }
 }
 export type CounterFamily = Family<Counter>;
 export type HistogramFamily = Family<Histogram>;
 
 export class Registry {
+  /** sweeps so far; what Memo tells its generations by */
+  epoch = 0;
   private readonly families: Family<Counter | Histogram>[] = [];
   private readonly collectors: (() => void)[] = [];
+  private readonly folding: Folding;
+
+  constructor(maxSeries = MAX_SERIES) {
+    this.folding = { left: maxSeries, folded: null };
+    const series = this.gauge('proxy_metric_series', 'Series that are kept.').permanent({});
+    this.folding.folded = this.counter('proxy_metric_folded_total', 'Label sets that were counted together with others because there were too many series.').permanent({});
+    this.onCollect(() => { series.value = maxSeries - this.folding.left; });
+  }
 
   counter(name: string, help: string): CounterFamily {
-    return this.add(new Family(name, help, 'counter', () => new Counter()));
+    return this.add(new Family(name, help, 'counter', () => new Counter(), this.folding));
   }
 
   gauge(name: string, help: string): CounterFamily {
-    return this.add(new Family(name, help, 'gauge', () => new Counter()));
+    return this.add(new Family(name, help, 'gauge', () => new Counter(), this.folding));
   }
 
   histogram(name: string, help: string, bounds: readonly number[]): HistogramFamily {
-    return this.add(new Family(name, help, 'histogram', () => new Histogram(bounds)));
+    return this.add(new Family(name, help, 'histogram', () => new Histogram(bounds), this.folding));
   }
 
-  /** `f` runs before each exposition, to set gauges that are read rather than kept. */
+  /** `f` runs before each exposition and each sweep, to set what is read rather than kept. */
   onCollect(f: () => void): void {
     this.collectors.push(f);
   }
@@ -93,14 +126,23 @@ export class Registry {
     return f;
   }
 
+  /** To be called every SWEEP_MS. */
+  sweep(): void {
+    for (const f of this.collectors) f();
+    this.epoch++;
+    for (const f of this.families) f.slots.sweep();
+  }
+
   /** The text format, one string. */
   expose(): string {
     for (const f of this.collectors) f();
     let out = '';
     for (const f of this.families) {
-      if (f.series.size === 0) continue;
-      out += `# HELP ${f.name} ${f.help}\n# TYPE ${f.name} ${f.type}\n`;
-      for (const [labels, s] of f.series) out += s instanceof Histogram ? exposeHistogram(f.name, labels, s) : `${f.name}${braces(labels)} ${s.value}\n`;
+      let head = `# HELP ${f.name} ${f.help}\n# TYPE ${f.name} ${f.type}\n`;
+      f.slots.each((labels, s) => {
+        out += head + (s instanceof Histogram ? exposeHistogram(f.name, labels, s) : `${f.name}${braces(labels)} ${s.value}\n`);
+        head = '';
+      });
     }
     return out;
   }
@@ -119,15 +161,4 @@ function exposeHistogram(name: string, labels: string, h: Histogram): string {
 
 function braces(labels: string): string {
   return labels === '' ? '' : `{${labels}}`;
-}
-
-/** a="b",c="d" with values escaped as the text format demands */
-export function renderLabels(labels: Labels): string {
-  let out = '';
-  for (const name in labels) {
-    const value = labels[name]!;
-    const escaped = /["\\\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value;
-    out += `${out === '' ? '' : ','}${name}="${escaped}"`;
-  }
-  return out;
 }

@@ -1,9 +1,14 @@
 import type { Socket } from 'node:net';
+import { Memo } from './memo.ts';
 import type { Metrics } from './metrics.ts';
-import type { Counter, Labels } from './registry.ts';
+import type { Counter } from './registry.ts';
+import { renderLabels, type Labels } from './text.ts';
 
-interface Group { opened: Counter; open: Counter; closed: Counter; read: Counter; write: Counter }
+interface Group { opened: Counter; open: Counter; read: Counter; write: Counter; labels: Labels; closed: Counter }
 interface Tracked { group: Group; read: number; written: number }
+
+/** Label sets whose handles are kept beside those of open connections. */
+const MAX_GROUPS = 1000;
 
 /**
  * Counts connections and their bytes. Bytes are read off the sockets when metrics are asked for and when a socket closes, so that they
@@ -11,11 +16,12 @@ interface Tracked { group: Group; read: number; written: number }
  */
 export class TransportMetrics {
   private readonly metrics: Metrics;
-  private readonly groups = new Map<string, Group>();
+  private readonly groups: Memo<Group>;
   private readonly sockets = new Map<Socket, Tracked>();
 
   constructor(metrics: Metrics) {
     this.metrics = metrics;
+    this.groups = new Memo(metrics.registry, MAX_GROUPS);
     metrics.registry.onCollect(() => { for (const [socket, t] of this.sockets) settle(socket, t); });
   }
 
@@ -30,7 +36,7 @@ export class TransportMetrics {
     socket.once('close', () => {
       settle(socket, t);
       group.open.value--;
-      group.closed.value++;
+      this.closed(group, errnoOf(socket.errored)).value++;
       this.sockets.delete(socket);
     });
   }
@@ -39,16 +45,28 @@ export class TransportMetrics {
     return this.sockets.size;
   }
 
+  /** `errno` is the system's name of the error that ended the connection, or '' */
+  private closed(group: Group, errno: string): Counter {
+    return errno === '' ? group.closed : this.metrics.tcpClose.with({ ...group.labels, errno });
+  }
+
   private group(labels: Labels): Group {
-    const key = Object.values(labels).join('\0');
+    const key = renderLabels(labels);
     let g = this.groups.get(key);
     if (g === undefined) {
       const m = this.metrics;
-      g = { opened: m.tcpOpenTotal.with(labels), open: m.tcpOpen.with(labels), closed: m.tcpClose.with(labels), read: m.tcpRead.with(labels), write: m.tcpWrite.with(labels) };
-      this.groups.set(key, g);
+      g = {
+        labels, opened: m.tcpOpenTotal.with(labels), open: m.tcpOpen.with(labels), read: m.tcpRead.with(labels), write: m.tcpWrite.with(labels),
+        closed: m.tcpClose.with(labels),
+      };
+      if (!this.groups.full) this.groups.set(key, g);
     }
     return g;
   }
+}
+
+function errnoOf(error: NodeJS.ErrnoException | null): string {
+  return error?.code ?? '';
 }
 
 function settle(socket: Socket, t: Tracked): void {
