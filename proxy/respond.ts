@@ -1,8 +1,18 @@
 /** The one place where an error of the proxy becomes a response. */
-import { ERRORS, type ProxyError } from './errors.ts';
-import { field, ResponseHead, type RequestHead, type ResponseStream } from './message/contract.ts';
+import { ERRORS, type ErrorCode, type ProxyError } from './errors.ts';
+import { field, ResponseHead, type Fields, type RequestHead, type ResponseStream } from './message/contract.ts';
 
 export const ERROR_HEADER = 'l5d-proxy-error';
+
+/** The head of an answer that this proxy made itself; layers tell by it that no endpoint has answered. */
+export class OwnAnswer extends ResponseHead {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, status: number, fields: Fields, contentLength = -1) {
+    super(status, fields, contentLength);
+    this.code = code;
+  }
+}
 
 export function isGrpc(head: RequestHead): boolean {
   return field(head.fields, 'content-type')?.startsWith('application/grpc') === true;
@@ -18,9 +28,9 @@ export function respondError(request: RequestHead, client: ResponseStream, error
   const e = ERRORS[error.code];
   const why = headerText(error.message);
   if (isGrpc(request)) {
-    client.head(new ResponseHead(200, ['content-type', 'application/grpc', 'grpc-status', String(e.grpc), 'grpc-message', why.replaceAll('%', '%25'), ERROR_HEADER, why]));
+    client.head(new OwnAnswer(error.code, 200, ['content-type', 'application/grpc', 'grpc-status', String(e.grpc), 'grpc-message', why.replaceAll('%', '%25'), ERROR_HEADER, why]));
   } else {
-    client.head(new ResponseHead(e.status, [ERROR_HEADER, why], 0));
+    client.head(new OwnAnswer(error.code, e.status, [ERROR_HEADER, why], 0));
   }
   client.end(null);
 }
