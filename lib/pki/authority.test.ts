@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { Authority, createIssuer, createRoot } from './authority.ts';
+import { Authority, createIssuer, createRoot, crossSign } from './authority.ts';
 import { generateKeys } from './keys.ts';
 import { parseCertificates, toPem } from './pem.ts';
 import { identityOf } from './san.ts';
@@ -68,6 +68,23 @@ describe('certificate authority', () => {
     const chained = await Authority.load({ ...lower, certificate: lower.certificate + upper.certificate }, root.certificate, NOW);
     assert.equal(chained.intermediates.length, 2);
     assert.equal(chained.notAfter, parseCertificates(lower.certificate, 'lower')[0]!.validToDate.getTime());
+  });
+
+  it('bridges two roots: who trusts either of them verifies what the new one signed', async () => {
+    const next = await createRoot({ commonName: 'root.mesh-system.cluster.local', unit: '2', days: 3650, now: NOW });
+    const under = await createIssuer(next, { commonName: 'identity', unit: '2', days: 365, now: NOW });
+    const cross = await crossSign(next.certificate, root, NOW);
+    const authority = await Authority.load({ ...under, certificate: under.certificate + cross }, root.certificate + next.certificate, NOW);
+    assert.equal(authority.intermediates.length, 2);
+    const leaf = await leafOf(authority);
+    const files = { old: root.certificate, new: next.certificate, both: root.certificate + next.certificate, chain: authority.intermediates.map(toPem).join(''), leaf: toPem(leaf.der) };
+    for (const anchors of ['old', 'new', 'both']) {
+      assert.equal(await openssl(['verify', '-x509_strict', ...AT, '-CAfile', anchors, '-untrusted', 'chain', 'leaf'], files), 'leaf: OK\n', anchors);
+    }
+    const bridged = await Authority.load({ ...under, certificate: under.certificate + cross }, root.certificate, NOW);
+    assert.equal(bridged.intermediates.length, 2, 'an issuer may lead to its anchor by the cross-certificate alone');
+    const [crossed, own] = [cross, root.certificate].map((pem) => parseCertificates(pem, 'it')[0]!.validTo);
+    assert.equal(crossed, own);
   });
 
   it('trusts any of several anchors', async () => {

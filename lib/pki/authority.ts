@@ -17,6 +17,9 @@ export interface PemPair {
 
 export interface CaOptions {
   commonName: string;
+  /** organizational unit: tells certificates with one common name apart, in lists and in chain building by name */
+  unit?: string;
+  /** fractions count */
   days: number;
   /** milliseconds since the epoch */
   now: number;
@@ -43,7 +46,7 @@ export interface Leaf {
 
 const DAY_MS = 86_400_000;
 /** Certificates are made a little into the past, for nodes whose clocks are behind. */
-const CA_SKEW_MS = 60_000;
+export const CA_SKEW_MS = 60_000;
 const ALGORITHMS: Record<string, { name: 'ECDSA'; namedCurve: string; hash: string }> = {
   prime256v1: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   secp384r1: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
@@ -79,6 +82,10 @@ function publicHalf(key: KeyObject): x509.PublicKey {
   return new x509.PublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 }
 
+function nameOf({ commonName, unit }: CaOptions): x509.JsonName {
+  return [{ CN: [commonName] }, ...(unit === undefined ? [] : [{ OU: [unit] }])];
+}
+
 /** A self-signed P-256 CA: the trust anchor of the mesh. */
 export async function createRoot(options: CaOptions): Promise<PemPair> {
   const { privateKey } = generateKeys();
@@ -86,8 +93,8 @@ export async function createRoot(options: CaOptions): Promise<PemPair> {
   const key = await signingKey(privateKey, 'the new key');
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: [{ CN: [options.commonName] }],
-    issuer: [{ CN: [options.commonName] }],
+    subject: nameOf(options),
+    issuer: nameOf(options),
     notBefore: new Date(options.now - CA_SKEW_MS),
     notAfter: new Date(options.now + options.days * DAY_MS),
     signingAlgorithm: algorithmOf(privateKey, 'the new key'),
@@ -107,7 +114,7 @@ export async function createIssuer(parent: PemPair, options: CaOptions & { pathL
   const issuer = new x509.X509Certificate(parentCertificate.raw);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
-    subject: [{ CN: [options.commonName] }],
+    subject: nameOf(options),
     issuer: issuer.subjectName,
     notBefore: new Date(options.now - CA_SKEW_MS),
     notAfter: new Date(Math.min(options.now + options.days * DAY_MS, notAfter(parentCertificate))),
@@ -119,9 +126,36 @@ export async function createIssuer(parent: PemPair, options: CaOptions & { pathL
   return { certificate: `${certificate.toString('pem')}\n`, key: keyPem(privateKey) };
 }
 
+/**
+ * The name and key of `root` (PEM), vouched for by another root: who trusts only `signer` can verify what `root` signed (RFC 4158 2.4.2, cross-certificates).
+ * It ends with the first of the two.
+ */
+export async function crossSign(root: string, signer: PemPair, now: number): Promise<string> {
+  const [signerCertificate] = parseCertificates(signer.certificate, 'the signing root') as [X509Certificate];
+  const [rootCertificate] = parseCertificates(root, 'the new root') as [X509Certificate];
+  const signerKey = parseKey(signer.key, 'the key of the signing root');
+  const above = new x509.X509Certificate(signerCertificate.raw);
+  const subject = new x509.X509Certificate(rootCertificate.raw);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: subject.subjectName,
+    issuer: above.subjectName,
+    notBefore: new Date(now - CA_SKEW_MS),
+    notAfter: new Date(Math.min(notAfter(rootCertificate), notAfter(signerCertificate))),
+    signingAlgorithm: algorithmOf(signerKey, 'the key of the signing root'),
+    publicKey: subject.publicKey,
+    signingKey: await signingKey(signerKey, 'the key of the signing root'),
+    extensions: [...await caExtensions(subject.publicKey, undefined), await x509.AuthorityKeyIdentifierExtension.create(above.publicKey)],
+  });
+  return `${certificate.toString('pem')}\n`;
+}
+
 /** An issuer that has been checked: it can sign, and what it signs leads to a trust anchor. */
 export class Authority {
-  /** issuer first, then what leads from it to, and without, the anchor; the issuer alone when it is the anchor */
+  /**
+   * Issuer first, then what leads from it to, and without, the anchor, then the rest of its chain (cross-certificates, for those who trust another
+   * anchor), without roots; the issuer alone when it is the anchor.
+   */
   readonly intermediates: readonly Buffer[];
   /** end of the shortest-lived certificate from issuer to anchor, milliseconds since the epoch */
   readonly notAfter: number;
@@ -129,8 +163,8 @@ export class Authority {
   readonly #key: webcrypto.CryptoKey;
   readonly #algorithm: (typeof ALGORITHMS)[string];
 
-  private constructor(path: readonly X509Certificate[], key: webcrypto.CryptoKey, algorithm: (typeof ALGORITHMS)[string]) {
-    this.intermediates = (path.length === 1 ? path : path.slice(0, -1)).map((c) => Buffer.from(c.raw));
+  private constructor(path: readonly X509Certificate[], beside: readonly X509Certificate[], key: webcrypto.CryptoKey, algorithm: (typeof ALGORITHMS)[string]) {
+    this.intermediates = [...(path.length === 1 ? path : path.slice(0, -1)), ...beside].map((c) => Buffer.from(c.raw));
     this.notAfter = Math.min(...path.map(notAfter));
     this.#issuer = new x509.X509Certificate(path[0]!.raw);
     this.#key = key;
@@ -151,7 +185,8 @@ export class Authority {
     // node:crypto does not show path lengths
     const depth = path.findIndex((c, below) => (new x509.X509Certificate(c.raw).getExtension(x509.BasicConstraintsExtension)?.pathLength ?? Infinity) < below);
     if (depth !== -1) throw new Error(`certificate ${depth + 1} of the issuer's chain allows fewer CAs below it (path length) than there are`);
-    return new Authority(path, await signingKey(key, 'the issuer key'), algorithmOf(key, 'the issuer key'));
+    const beside = chain.filter((c) => !path.some((on) => on.raw.equals(c.raw)) && !c.checkIssued(c) && now <= notAfter(c));
+    return new Authority(path, beside, await signingKey(key, 'the issuer key'), algorithmOf(key, 'the issuer key'));
   }
 
   /** A leaf for mutual TLS. It never outlives the chain above it. */
