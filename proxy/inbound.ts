@@ -2,7 +2,7 @@
  * Everything that enters the pod: TLS of the mesh is taken off, policy decides, and the rest goes to the application.
  *
  *   accept -> original destination -> [mesh TLS -> transport header] -> policy of the port -> protocol
- *     HTTP:   codec -> HTTP/1 again if it was carried as HTTP/2 -> [access log] -> measure -> authorize -> tap -> the application's connections
+ *     HTTP:   codec -> HTTP/1 again if it was carried as HTTP/2 -> [access log] -> authorize -> measure -> tap -> the application's connections
  *     opaque: authorize -> connection to the application, joined byte for byte
  */
 import type { Socket } from 'node:net';
@@ -164,12 +164,12 @@ export class Inbound {
         destinationLabels: { ...a.labels },
       }), answer),
     });
-    const permitted = authorize(() => this.policies.get(a.app.port), a.peer, core.metrics, { direction: 'inbound', ...a.labels, target_port: String(a.app.port) });
-    const counted = measure({ metrics: core.metrics, clock: core.clock, labels });
+    const counted = (judged: Labels): Layer => measure({ metrics: core.metrics, clock: core.clock, labels: { ...labels, ...judged } });
+    const permitted = authorize(() => this.policies.get(a.app.port), a.peer, core.metrics, { direction: 'inbound', ...a.labels, target_port: String(a.app.port) }, counted);
     const { access } = this;
     const logged: Layer = access === null ? (next) => next
       : accessLog({ format: access, clock: core.clock, write: core.log.raw, client: a.client, clientId: a.peer.identity });
-    return downgradeHttp1(meshed)(logged(counted(permitted(toApp))));
+    return downgradeHttp1(meshed)(logged(permitted(toApp)));
   }
 
   private opaque(a: Accepted, bytes: Buffer, early: Socket | null): void {

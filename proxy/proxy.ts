@@ -8,16 +8,16 @@ import { dialAddr, type PoolConfig } from './balance/pool.ts';
 import { Core } from './core.ts';
 import { Balancers } from './discover/balancers.ts';
 import { Certifier } from './discover/certify.ts';
-import { ControlChannel, systemResolve } from './discover/channel.ts';
+import { ControlChannel, countLookups, systemResolve } from './discover/channel.ts';
 import { Targets } from './discover/targets.ts';
 import type { Channel } from './discover/watch.ts';
 import type { ProxyEnv, ServiceAddr } from './env.ts';
 import { Inbound } from './inbound.ts';
+import { measure } from './layers/measure.ts';
 import type { Log } from './log.ts';
 import { Credentials } from './mesh-tls/credentials.ts';
 import { dial } from './mesh-tls/originate.ts';
 import { Terminator } from './mesh-tls/terminate.ts';
-import type { Layer } from './message/contract.ts';
 import { Outbound, outboundEndpointLayers } from './outbound.ts';
 import { defaultRules } from './policy/authorize.ts';
 import { PortPolicy } from './policy/inbound.ts';
@@ -72,19 +72,19 @@ export class Proxy {
     });
 
     const channels = new Map<string, Channel>();
-    const channel = (addr: ServiceAddr): Channel => {
+    const channel = (client: string, addr: ServiceAddr): Channel => {
       const key = `${addr.host}:${addr.port}`;
       let c = channels.get(key);
       if (c === undefined) {
-        const control = new ControlChannel(addr, this.controlConfig(key), systemResolve, log);
+        const control = new ControlChannel(addr, this.controlConfig(key, addr), countLookups(systemResolve, this.metrics.controlDns, client), log);
         this.stops.push(() => control.stop());
         channels.set(key, c = { service: control.service, authority: control.authority, clock, random });
       }
       return c;
     };
-    const destination = channel(env.destination.service);
-    const policy = channel(env.policy.service);
-    this.certifier = new Certifier(channel(env.identity.service), env.identity, this.credentials, deps.readToken, log);
+    const destination = channel('destination', env.destination.service);
+    const policy = channel('policy', env.policy.service);
+    this.certifier = new Certifier(channel('identity', env.identity.service), env.identity, this.credentials, deps.readToken, log);
 
     const pool = this.poolConfig(env.connectTimeoutMs.outbound, 100, true);
     const balancers = new Balancers(destination, env.destination.context, (name) => this.balancerConfig(name, pool, outboundEndpointLayers(this.core)));
@@ -204,12 +204,9 @@ export class Proxy {
     };
   }
 
-  private controlConfig(name: string): BalancerConfig {
-    const requests = this.metrics.controlRequests.with({ addr: name });
-    const through: Layer = (next) => (head, ended, client) => {
-      requests.value++;
-      return next(head, ended, client);
-    };
-    return { pool: this.poolConfig(3_000, 200, false), layers: () => through, random: this.deps.random, failFastMs: 10_000, maxWaiting: 10_000 };
+  private controlConfig(name: string, { identity }: ServiceAddr): BalancerConfig {
+    const labels = { addr: name, ...(identity === null ? { tls: 'no_identity', no_tls_reason: 'loopback' } : { tls: 'true', server_id: identity }) };
+    const counted = measure({ metrics: this.metrics.control, clock: this.deps.clock, labels, anyAuthority: true });
+    return { pool: this.poolConfig(3_000, 200, false), layers: () => counted, random: this.deps.random, failFastMs: 10_000, maxWaiting: 10_000 };
   }
 }

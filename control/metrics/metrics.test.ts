@@ -124,6 +124,7 @@ describe('scrapes of a pod', () => {
     const traffic = new PodTraffic(4191);
     const series = (n: number): string => expose(
       ['response_total', { ...inbound, target_port: '4191', classification: 'success' }, n],
+      ['response_total', { ...inbound, route_kind: 'default', route_name: 'probe', classification: 'success' }, n],
       ['tcp_read_bytes_total', { ...inbound, peer: 'dst' }, n],
       ['tcp_open_connections', { direction: 'outbound', peer: 'src', tls: 'no_identity', no_tls_reason: 'loopback' }, 1],
       ['response_total', { direction: 'sideways', classification: 'success' }, n],

@@ -105,6 +105,8 @@ export class PodTraffic {
     const inbound = labels['direction'] === 'inbound';
     if (!inbound && labels['direction'] !== 'outbound') return nowhere;
     if (inbound && labels['target_port'] === this.#adminPort) return nowhere;
+    // The kubelet asks every few seconds: that is not traffic of the application.
+    if (labels['route_name'] === 'probe') return nowhere;
     // A proxy has two sockets per connection: the one that faces the network is its client's inbound and its server's outbound.
     if (name.startsWith('tcp_') && (labels['peer'] ?? (inbound ? 'src' : 'dst')) !== (inbound ? 'src' : 'dst')) return nowhere;
     const row = inbound ? this.served : this.#calledRow(labels);

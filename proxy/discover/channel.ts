@@ -7,6 +7,7 @@ import type { EndpointInfo } from '../balance/endpoint.ts';
 import type { Log } from '../log.ts';
 import type { Service } from '../message/contract.ts';
 import { respondError } from '../respond.ts';
+import type { CounterFamily } from '../telemetry/registry.ts';
 
 /** Addresses of a host name; empty when it does not resolve. */
 export type Resolve = (host: string) => Promise<string[]>;
@@ -17,6 +18,20 @@ export const systemResolve: Resolve = async (host) => {
   const absolute = host.endsWith('.') ? host : `${host}.`;
   return (await dns.promises.lookup(absolute, { all: true })).map((a) => a.address);
 };
+
+/** Counts lookups as Linkerd does: `client` is who needs them. */
+export function countLookups(resolve: Resolve, family: CounterFamily, client: string): Resolve {
+  return async (host) => {
+    let result = 'not_found';
+    try {
+      const found = await resolve(host);
+      if (found.length > 0) result = 'ok';
+      return found;
+    } finally {
+      family.with({ client, record_type: 'a', result }).value++;
+    }
+  };
+}
 
 const REFRESH_MS = 30_000;
 const RETRY_MS = 1_000;

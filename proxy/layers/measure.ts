@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream, type Service } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { Memo } from '../telemetry/memo.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { RequestMetrics } from '../telemetry/metrics.ts';
 import { renderLabels, type Labels } from '../telemetry/text.ts';
 import type { Counter, Histogram } from '../telemetry/registry.ts';
 
@@ -21,12 +21,12 @@ const FAILED_GRPC = new Set([2, 4, 7, 13, 14, 15]);
 class Series {
   readonly authority: string;
   readonly request: Counter;
-  private readonly metrics: Metrics;
+  private readonly metrics: RequestMetrics;
   private readonly labels: Labels;
   private readonly ended = new Map<number, Outcome>();
   private readonly broken = new Map<string, Outcome>();
 
-  constructor(metrics: Metrics, labels: Labels, authority: string) {
+  constructor(metrics: RequestMetrics, labels: Labels, authority: string) {
     this.metrics = metrics;
     this.labels = labels;
     this.authority = authority;
@@ -58,20 +58,25 @@ class Series {
 
 /** The series of one set of labels, by authority. Shared by every connection with these labels. */
 class Meter {
-  private readonly metrics: Metrics;
+  private readonly metrics: RequestMetrics;
   private readonly labels: Labels;
   private readonly byAuthority: Memo<Series>;
   private last: Series | null = null;
+  /** of the authorities that are too many */
   private rest: Series | null = null;
+  /** of all, when authorities are not told apart */
+  private readonly whole: Series | null;
 
-  constructor(metrics: Metrics, labels: Labels) {
+  constructor(metrics: RequestMetrics, labels: Labels, split: boolean) {
     this.metrics = metrics;
     this.labels = labels;
+    this.whole = split ? null : new Series(metrics, labels, '');
     this.byAuthority = new Memo(metrics.registry, MAX_AUTHORITIES);
   }
 
   of(authority: string): Series {
-    const { last } = this;
+    const { last, whole } = this;
+    if (whole !== null) return whole;
     if (last !== null && last.authority === authority) return last;
     let s = this.byAuthority.get(authority);
     if (s === undefined) {
@@ -87,26 +92,32 @@ class Meter {
   }
 }
 
-const meters = new WeakMap<Metrics, Memo<Meter>>();
+const meters = new WeakMap<RequestMetrics, Memo<Meter>>();
 const MAX_METERS = 1000;
 
-function meterOf(metrics: Metrics, labels: Labels): Meter {
+function meterOf(metrics: RequestMetrics, labels: Labels, split: boolean): Meter {
   let memo = meters.get(metrics);
   if (memo === undefined) meters.set(metrics, memo = new Memo(metrics.registry, MAX_METERS));
   const key = renderLabels(labels);
   let meter = memo.get(key);
   if (meter === undefined) {
-    meter = new Meter(metrics, labels);
+    meter = new Meter(metrics, labels, split);
     if (!memo.full) memo.set(key, meter);
   }
   return meter;
 }
 
-export interface MeasureConfig { metrics: Metrics; clock: Clock; labels: Labels }
+export interface MeasureConfig {
+  metrics: RequestMetrics;
+  clock: Clock;
+  labels: Labels;
+  /** one series for all authorities, without that label */
+  anyAuthority?: boolean;
+}
 
 /** One layer a connection or endpoint: handles are resolved once for each authority and outcome. */
-export function measure({ metrics, clock, labels }: MeasureConfig): Layer {
-  const meter = meterOf(metrics, labels);
+export function measure({ metrics, clock, labels, anyAuthority }: MeasureConfig): Layer {
+  const meter = meterOf(metrics, labels, anyAuthority !== true);
   return (next: Service): Service => (head, ended, client) => {
     const s = meter.of(head.authority);
     s.request.value++;

@@ -1,11 +1,18 @@
 import { LATENCY_BUCKETS_MS, Registry, type CounterFamily, type HistogramFamily } from './registry.ts';
 
-/** Every metric of the proxy, by Linkerd's names (so that existing dashboards and alerts keep working). */
-export interface Metrics {
+/** What layers/measure.ts counts in. */
+export interface RequestMetrics {
   registry: Registry;
   requests: CounterFamily;
   responses: CounterFamily;
   latency: HistogramFamily;
+}
+
+/** Every metric of the proxy, by Linkerd's names (so that existing dashboards and alerts keep working). */
+export interface Metrics extends RequestMetrics {
+  /** calls to the control plane, by addr */
+  control: RequestMetrics;
+  controlDns: CounterFamily;
   tcpOpenTotal: CounterFamily;
   tcpOpen: CounterFamily;
   tcpClose: CounterFamily;
@@ -19,7 +26,6 @@ export interface Metrics {
   tcpDeny: CounterFamily;
   rejected: CounterFamily;
   detect: CounterFamily;
-  controlRequests: CounterFamily;
   retries: CounterFamily;
   endpoints: CounterFamily;
   bugs: CounterFamily;
@@ -51,7 +57,13 @@ export function createMetrics(registry = new Registry()): Metrics {
     tcpDeny: r.counter('inbound_tcp_authz_deny_total', 'Inbound connections that policy denied.'),
     rejected: r.counter('proxy_rejected_total', 'Messages and connections that a parser or a limit rejected, by reason.'),
     detect: r.counter('tcp_detect_http_results_total', 'Outcomes of protocol detection.'),
-    controlRequests: r.counter('control_request_total', 'Calls to the control plane.'),
+    control: {
+      registry,
+      requests: r.counter('control_request_total', 'Calls to the control plane.'),
+      responses: r.counter('control_response_total', 'Ends of calls to the control plane.'),
+      latency: r.histogram('control_response_latency_ms', 'Time from a call to the control plane to its response head, in milliseconds.', LATENCY_BUCKETS_MS),
+    },
+    controlDns: r.counter('control_dns_resolutions_total', 'Lookups of addresses of the control plane.'),
     retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
     bugs: r.counter('proxy_defects_total', 'Exceptions that the proxy did not expect; each is in the log.'),
     endpoints: r.gauge('outbound_http_balancer_endpoints', 'Endpoints in a balancer, by state.'),

@@ -8,6 +8,10 @@ export function reportProcess(registry: Registry, certificate: CertifyStats): vo
   const rss = registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.').permanent({});
   const anonymous = registry.gauge('process_anonymous_memory_bytes', 'Private memory that is not backed by a file, in bytes.').permanent({});
   const fds = registry.gauge('process_open_fds', 'Number of open file descriptors.').permanent({});
+  const virtual = registry.gauge('process_virtual_memory_bytes', 'Virtual memory size in bytes.').permanent({});
+  const threads = registry.gauge('process_threads', 'Number of threads of the process.').permanent({});
+  const maxFds = registry.gauge('process_max_fds', 'Maximum number of open file descriptors.').permanent({});
+  const uptime = registry.counter('process_uptime_seconds_total', 'Seconds since the process started.').permanent({});
   const start = registry.gauge('process_start_time_seconds', 'Time that the process started, seconds since the epoch.').permanent({});
   start.value = Math.round(performance.timeOrigin) / 1000;
   const expires = registry.gauge('identity_cert_expiration_timestamp_seconds', 'Time when the leaf expires, seconds since the epoch.').permanent({});
@@ -19,7 +23,11 @@ export function reportProcess(registry: Registry, certificate: CertifyStats): vo
     const status = readProc('/proc/self/status');
     rss.value = kilobytes(status, 'VmRSS');
     anonymous.value = kilobytes(status, 'RssAnon');
+    virtual.value = kilobytes(status, 'VmSize');
+    threads.value = Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0);
     fds.value = countFds();
+    maxFds.value = Number(/^Max open files\s+(\d+)/m.exec(readProc('/proc/self/limits'))?.[1] ?? 0);
+    uptime.value = Math.round(process.uptime() * 1000) / 1000;
     expires.value = certificate.notAfter / 1000;
     refreshed.value = certificate.refreshedAt / 1000;
     refreshes.value = certificate.refreshes;
