@@ -35,8 +35,8 @@ describe('image archives', function () {
   const json = (image: BuiltImage, path: string) => JSON.parse(execFileSync('tar', ['-xOf', image.file, path], { encoding: 'utf8' })) as never;
 
   it('have the same bytes when built twice from nothing, and are OCI layout and docker-archive at once', async () => {
-    const [first] = await buildImages(['sample'], options('first'));
-    const [second] = await buildImages(['sample'], options('second'));
+    const [first] = await buildImages([SPECS.sample], options('first'));
+    const [second] = await buildImages([SPECS.sample], options('second'));
     assert.notEqual(first!.file, second!.file);
     assert.equal(await fileSha256(first!.file), await fileSha256(second!.file));
     assert.equal(first!.id, second!.id);
@@ -61,7 +61,7 @@ describe('image archives', function () {
   });
 
   it('hold all that Node and its program need, and nothing that another user may write', async () => {
-    const entries = await rootfsEntries('sample', options('rootfs'));
+    const entries = await rootfsEntries(SPECS.sample, options('rootfs'));
     const root = join(dir, 'root');
     mkdirSync(root);
     execFileSync('tar', ['-x', '--no-same-owner', '-C', root], { input: Buffer.concat([...writeTar(entries)]) });
@@ -79,7 +79,7 @@ describe('image archives', function () {
   });
 
   it('give the proxy iptables that need not be root', async () => {
-    const entries = await rootfsEntries('proxy', options('proxy'));
+    const entries = await rootfsEntries(SPECS.proxy, options('proxy'));
     const capable = entries.filter((e) => e.capability);
     assert.deepEqual(capable.map((e) => e.path), ['usr/sbin/xtables-legacy-multi', 'usr/sbin/xtables-nft-multi']);
     const tar = join(dir, 'capable.tar');
@@ -94,7 +94,7 @@ describe('image archives', function () {
   });
 
   it('say what to do when they cannot be built', async () => {
-    await assert.rejects(buildImages(['sample'], { ...options('arch'), arch: 'mips' }), (error: Error) => {
+    await assert.rejects(buildImages([SPECS.sample], { ...options('arch'), arch: 'mips' }), (error: Error) => {
       assert.ok(error instanceof ImageError);
       assert.match(error.message, /no images for the architecture mips; there are for x64 and arm64/);
       return true;

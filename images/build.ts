@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { imageRef, VERSION } from '../api/version.ts';
+import { VERSION } from '../api/version.ts';
 import { availableTargets, bundle, generateApi, TARGETS } from '../scripts/bundle.ts';
 import { imageId, writeArchive, type Image } from './archive.ts';
 import { ImageError } from './errors.ts';
-import { BASE_PACKAGES, environment, labels, SPECS, type ImageName, type ImageSpec } from './images.ts';
+import { BASE_PACKAGES, environment, labels, SPECS, type ImageSpec } from './images.ts';
 import { cachedLayer, fileSha256, keyOf, memoryLayer, removeOrphans, type Layer } from './layers.ts';
 import { fetchPackages, type Locked, type PackageLock } from './packages.ts';
 import { capabilityXattr, debianFiles, fileEntry, iptablesNames, skeleton } from './rootfs.ts';
@@ -29,7 +29,7 @@ export interface BuildOptions {
 }
 
 export interface BuiltImage {
-  name: ImageName;
+  name: string;
   /** name with tag, e.g. kubectl-mesh.io/proxy:0.1.0 */
   ref: string;
   /** the archive: OCI layout and docker-archive at once */
@@ -88,7 +88,8 @@ async function appFiles(spec: ImageSpec, options: BuildOptions): Promise<Entry[]
   await bundle(options.root, dist, targets);
   const files = targets.flatMap((t) => [t.out, ...(t.assets ?? []).map((asset) => basename(asset))]);
   const entries = await Promise.all(files.map((file) => fileEntry(`app/${file}`, join(dist, file))));
-  return spec.koffi ? [...entries, ...(await koffiFiles(options))] : entries;
+  const scripts = Object.entries(spec.scripts ?? {}).map(([path, text]): Entry => ({ path, type: 'file', mode: 0o755, data: Buffer.from(text) }));
+  return [...entries, ...scripts, ...(spec.koffi ? await koffiFiles(options) : [])];
 }
 
 /** The parts of an image from the one that changes least. Images share those that are equal. */
@@ -121,11 +122,10 @@ async function parts(spec: ImageSpec, options: BuildOptions, lock: Record<string
   return result;
 }
 
-async function prepare(names: ImageName[], options: BuildOptions): Promise<{ spec: ImageSpec; parts: Part[] }[]> {
+async function prepare(specs: ImageSpec[], options: BuildOptions): Promise<{ spec: ImageSpec; parts: Part[] }[]> {
   const arch = ARCHITECTURES[options.arch];
   const lock = arch === undefined ? undefined : (await readLock(options.root))[arch];
   if (!lock) throw new ImageError(`there are no images for the architecture ${options.arch}; there are for ${Object.keys(ARCHITECTURES).join(' and ')}.`);
-  const specs = names.map((name) => SPECS[name]);
   const wanted = Object.fromEntries(pick(lock, [...BASE_PACKAGES, ...specs.flatMap((spec) => spec.packages)]));
   const debs = await fetchPackages(options.cacheDir, arch!, wanted);
   generateApi(options.root);
@@ -135,8 +135,8 @@ async function prepare(names: ImageName[], options: BuildOptions): Promise<{ spe
 }
 
 /** Everything in an image, layer upon layer: what a Dockerfile copies into place. */
-export async function rootfsEntries(name: ImageName, options: BuildOptions): Promise<Entry[]> {
-  const [only] = await prepare([name], options);
+export async function rootfsEntries(spec: ImageSpec, options: BuildOptions): Promise<Entry[]> {
+  const [only] = await prepare([spec], options);
   const entries: Entry[] = [];
   for (const part of only!.parts) entries.push(...('key' in part ? await part.entries() : part.entries));
   return entries;
@@ -146,18 +146,18 @@ export async function rootfsEntries(name: ImageName, options: BuildOptions): Pro
  * Bundles the programs and builds these images; an archive whose image has not changed is left as it is. Throws ImageError (what to do next) or
  * BundleError (the sources do not build).
  */
-export async function buildImages(names: ImageName[], options: BuildOptions): Promise<BuiltImage[]> {
+export async function buildImages(specs: ImageSpec[], options: BuildOptions): Promise<BuiltImage[]> {
   const out = options.out ?? join(options.cacheDir, 'archives');
   for (const dir of [out, join(options.cacheDir, 'layers')]) await removeOrphans(dir);
   const built: BuiltImage[] = [];
-  for (const { spec, parts } of await prepare(names, options)) {
+  for (const { spec, parts } of await prepare(specs, options)) {
     const layers: Layer[] = [];
     for (const part of parts) {
       layers.push('key' in part
         ? await cachedLayer(options.cacheDir, part.title, keyOf([RECIPE, options.arch, part.key]), part.entries)
         : memoryLayer(part.title, part.entries));
     }
-    const image: Image = { ref: imageRef(spec.name), layers, architecture: ARCHITECTURES[options.arch]!, run: runConfig(spec) };
+    const image: Image = { ref: spec.ref, layers, architecture: ARCHITECTURES[options.arch]!, run: runConfig(spec) };
     const id = imageId(image);
     const file = join(out, `${spec.name}-${VERSION}-${image.architecture}.tar`);
     const about = `${file}.json`;

@@ -58,9 +58,9 @@ async function main(argv: string[]): Promise<void> {
     console.log(`${file} written; build the images and commit it.`);
   } else if (values.rootfs !== undefined) {
     if (positionals.length !== 1) throw new UsageError('--rootfs takes one image.');
-    await unpack(await rootfsEntries(names[0]!, options), resolve(values.rootfs));
+    await unpack(await rootfsEntries(SPECS[names[0]!], options), resolve(values.rootfs));
   } else {
-    await buildImages(names, options);
+    await buildImages(names.map((name) => SPECS[name]), options);
   }
 }
 

@@ -36,8 +36,8 @@ describe('Dockerfiles', function () {
         rmSync(join(src, 'api', 'gen'), { recursive: true, force: true });
         const options = { cacheDir: imageCacheDir(), arch: process.arch, log: () => {} };
         const plain = (entries: Entry[]) => entries.map(({ data, ...rest }) => ({ ...rest, bytes: data?.length, latin1: data && data.length < 1e7 ? data.toString('latin1') : '' }));
-        const there = await rootfsEntries(spec.name, { root: src, ...options });
-        const here = await rootfsEntries(spec.name, { root: ROOT, ...options });
+        const there = await rootfsEntries(spec, { root: src, ...options });
+        const here = await rootfsEntries(spec, { root: ROOT, ...options });
         assert.deepEqual(there.map((e) => e.path), here.map((e) => e.path));
         assert.ok(JSON.stringify(plain(there)) === JSON.stringify(plain(here)), 'same paths, other content');
       } finally {

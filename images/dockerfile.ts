@@ -1,4 +1,3 @@
-import { imageRef } from '../api/version.ts';
 import { environment, labels, type ImageSpec } from './images.ts';
 
 /**
@@ -9,7 +8,7 @@ export function renderDockerfile(spec: ImageSpec): string {
   const copies = ['api', 'lib', ...spec.sources, 'scripts', 'images'].map((folder) => `COPY ${folder} ${folder}`);
   const pairs = (values: [string, string][]) => values.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(' \\\n    ');
   return `# ${spec.title}. From the root of the checkout:
-#   docker build -f images/${spec.name}/Dockerfile -t ${imageRef(spec.name)} .
+#   docker build -f images/${spec.name}/Dockerfile -t ${spec.ref} .
 # Made from images/images.ts by: UPDATE_GOLDEN=1 npm run unit
 FROM node:24-bookworm-slim AS build
 WORKDIR /src

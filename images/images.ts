@@ -1,11 +1,13 @@
-import { VERSION, type IMAGES } from '../api/version.ts';
+import { imageRef, VERSION, type IMAGES } from '../api/version.ts';
 import { PROXY_UID } from '../api/names.ts';
 
 export type ImageName = keyof typeof IMAGES;
 
 /** What is in an image and how it starts. Beside this, each holds Node at /usr/bin/node and the bundles below in /app. */
 export interface ImageSpec {
-  name: ImageName;
+  name: string;
+  /** name with tag */
+  ref: string;
   title: string;
   /** names of Debian packages besides BASE_PACKAGES, dependencies included: nothing else is installed */
   packages: string[];
@@ -16,6 +18,8 @@ export interface ImageSpec {
   koffi: boolean;
   /** path -> Linux capabilities that whoever may have them gets by running it */
   capabilities: Record<string, Capability[]>;
+  /** executable scripts: path -> text */
+  scripts?: Record<string, string>;
   uid: number;
   env: string[];
   entrypoint: string[];
@@ -38,6 +42,7 @@ const NODE = '/usr/bin/node';
 export const SPECS: Record<ImageName, ImageSpec> = {
   control: {
     name: 'control',
+    ref: imageRef('control'),
     title: 'kubectl mesh: the control plane',
     packages: [],
     targets: ['control'],
@@ -50,6 +55,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
   },
   proxy: {
     name: 'proxy',
+    ref: imageRef('proxy'),
     title: 'kubectl mesh: the sidecar, and the container that redirects a pod to it',
     packages: IPTABLES_PACKAGES,
     targets: ['proxy', 'redirect'],
@@ -68,6 +74,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
   },
   sample: {
     name: 'sample',
+    ref: imageRef('sample'),
     title: 'kubectl mesh: the sample application',
     packages: [],
     targets: ['sample'],

@@ -21,6 +21,7 @@ export const TARGETS: Target[] = [
   { name: 'proxy', entry: 'proxy/main.ts', out: 'proxy.mjs', compact: true },
   { name: 'redirect', entry: 'proxy/redirect/main.ts', out: 'redirect.mjs', compact: true },
   { name: 'sample', entry: 'test/sample/main.ts', out: 'sample.mjs', assets: ['test/sample/books.proto', 'test/sample/health.proto'] },
+  { name: 'echo', entry: 'test/conformance/gateway/echo/main.ts', out: 'echo.mjs', assets: ['test/conformance/gateway/echo/echo.proto'] },
 ];
 
 /** Loaded from node_modules at run time, since it carries a native library. */

@@ -2,13 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { buildImages, type BuiltImage } from '../../images/build.ts';
-import { SPECS, type ImageName } from '../../images/images.ts';
+import { SPECS, type ImageSpec } from '../../images/images.ts';
 import { availableTargets, bundle, generateApi, TARGETS, writeLaunchers } from '../../scripts/bundle.ts';
 import type { Progress } from '../cluster/provider.ts';
 import type { MeshEnv } from './env.ts';
 import type { Kube } from './kube.ts';
-
-export const IMAGE_NAMES = Object.keys(SPECS) as ImageName[];
 
 /** Builds dist/kubectl-mesh, what `kubectl mesh` runs. */
 export async function buildPlugin(env: MeshEnv): Promise<void> {
@@ -19,8 +17,8 @@ export async function buildPlugin(env: MeshEnv): Promise<void> {
 }
 
 /** Builds the images for the architecture of this machine; what has not changed is taken from the cache. */
-export function buildAllImages(env: MeshEnv): Promise<BuiltImage[]> {
-  return buildImages(IMAGE_NAMES, { root: env.root, cacheDir: env.imageCacheDir, arch: process.arch, log: () => undefined });
+export function buildAllImages(env: MeshEnv, specs: ImageSpec[] = Object.values(SPECS)): Promise<BuiltImage[]> {
+  return buildImages(specs, { root: env.root, cacheDir: env.imageCacheDir, arch: process.arch, log: () => undefined });
 }
 
 /** What a cluster's nodes were given: beside its kubeconfig, so that it goes with the cluster. */

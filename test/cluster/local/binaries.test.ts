@@ -43,6 +43,14 @@ describe('programs', () => {
     assert.match(lines.join('\n'), /building Thing 1 .*\.\.\.\n.*done in/);
   });
 
+  it('makes a program of the tests of a package', async () => {
+    const { run, calls } = go();
+    const build: Build = { ...BUILD, tests: true, programs: ['x.test'], packages: ['example.com/x'] };
+    await assert.rejects(programs(build, { run: (command, args, options) => (args[0] === 'env' ? run(command, args, options) : Promise.reject(new Error(args.join(' ')))), log, cacheDir, vars: {} }),
+      /^Error: test -c -o \S+\/x\.test -mod=readonly .* example\.com\/x$/);
+    assert.equal(calls.length, 1);
+  });
+
   it('builds once when two runs start together', async () => {
     const { run, builds } = go();
     await Promise.all([1, 2, 3].map(() => programs(BUILD, { run, log, cacheDir, vars: {} })));
@@ -92,6 +100,9 @@ describe('go.mod files', () => {
     const staging = [...kubernetes.matchAll(/^\tk8s\.io\/[\w-]+ => k8s\.io\/[\w-]+ (v\S+)$/gm)].map((match) => match[1]);
     assert.ok(staging.length > 25);
     assert.deepEqual([...new Set(staging)], [`v0.${KUBERNETES_VERSION.split('.').slice(1).join('.')}`]);
+    const { GATEWAY_API_MODULE_DIR, GATEWAY_API_VERSION } = await import('../../gateway-api/module.ts');
+    const gatewayApi = await readFile(join(GATEWAY_API_MODULE_DIR, 'go.mod'), 'utf8');
+    for (const line of [`sigs.k8s.io/gateway-api/conformance v${GATEWAY_API_VERSION}`, `replace sigs.k8s.io/gateway-api => sigs.k8s.io/gateway-api v${GATEWAY_API_VERSION}`]) assert.ok(gatewayApi.includes(line));
     assert.ok((await readFile(join(COREDNS.moduleDir, 'go.mod'), 'utf8')).includes(`github.com/coredns/coredns v${COREDNS_VERSION}`));
   });
 });

@@ -21,6 +21,8 @@ export interface Build {
   /** names of the programs */
   programs: string[];
   ldflags: string;
+  /** the one program is made of the tests of the one package (go test -c) */
+  tests?: boolean;
   /** how long it takes on two cores with nothing cached, for the progress line */
   firstTime: string;
   /** bytes of disk it needs with the compiler's cache */
@@ -104,12 +106,13 @@ async function compile(build: Build, dir: string, deps: BuildDeps): Promise<void
     if (line.startsWith('go: downloading')) downloaded += 1;
     else compiled += 1;
   };
-  const args = ['build', '-v', '-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', build.ldflags, '-o', `${half}/`, ...build.packages];
+  const what = build.tests ? ['test', '-c', '-o', join(half, build.programs[0]!)] : ['build', '-v', '-o', `${half}/`];
+  const args = [...what, '-mod=readonly', '-trimpath', '-buildvcs=false', '-ldflags', build.ldflags, ...build.packages];
   const env = { ...deps.vars, GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0' };
   const detail = () => `${downloaded} modules downloaded, ${compiled} packages compiled`;
-  const what = `building ${build.title} from Go modules (${build.firstTime} the first time, kept afterwards)`;
+  const step = `building ${build.title} from Go modules (${build.firstTime} the first time, kept afterwards)`;
   try {
-    const result = await longStep(deps.log, what, () => deps.run('go', args, { cwd: build.moduleDir, env, onLine }), detail, deps.clock ?? systemClock);
+    const result = await longStep(deps.log, step, () => deps.run('go', args, { cwd: build.moduleDir, env, onLine }), detail, deps.clock ?? systemClock);
     if (result.code !== 0) throw new ClusterError(buildFailure(build, result.stderr));
     await rm(dir, { recursive: true, force: true });
     await rename(half, dir);
