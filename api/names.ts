@@ -25,8 +25,15 @@ export const CONFIG_KEY = 'config.yaml';
 /** Trust anchors: the source in the control namespace, and a copy of the same name in every namespace. */
 export const ANCHORS_CONFIG_MAP = 'mesh-trust-anchors';
 export const ANCHORS_KEY = 'ca-bundle.crt';
-/** Secret (kubernetes.io/tls: tls.crt, tls.key) with the issuer; only mesh-identity may read it. */
+/** Secret (tls.crt, tls.key) with the issuer; only mesh-identity may read it. */
 export const ISSUER_SECRET = 'mesh-identity-issuer';
+/**
+ * Secret with the trust anchor's own key (tls.crt, tls.key), and, during a rotation, the one that takes over (next.crt, next.key, next-cross.crt);
+ * only mesh-identity may read it. Empty when the issuer was given.
+ */
+export const ROOT_SECRET = 'mesh-identity-root';
+/** ConfigMap with what mesh-identity says of itself (api/identity-status.ts), and, as annotations, what is asked of it. */
+export const IDENTITY_STATUS_CONFIG_MAP = 'mesh-identity-status';
 /** Secret (kubernetes.io/tls plus ca.crt) with the serving certificate of the webhook and the aggregated API. */
 export const SERVING_SECRET = 'mesh-serving-tls';
 
@@ -75,3 +82,6 @@ export function parseIdentity(name: string): { serviceAccount: string; namespace
   if (!m) return null;
   return { serviceAccount: m[1]!, namespace: m[2]!, controlNamespace: m[3]!, trustDomain: m[4]! };
 }
+
+/** Who judges routes of the Gateway API for the mesh: status.parents[].controllerName. */
+export const ROUTE_CONTROLLER = 'kubectl-mesh.io/route-controller';
