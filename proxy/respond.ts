@@ -1,6 +1,7 @@
 /** The one place where an error of the proxy becomes a response. */
 import { ERRORS, type ErrorCode, type ProxyError } from './errors.ts';
-import { field, ResponseHead, type Fields, type RequestHead, type ResponseStream } from './message/contract.ts';
+import { ANSWERED, field, ResponseHead, type Fields, type RequestHead, type RequestStream, type ResponseStream } from './message/contract.ts';
+import { RESET } from './message/reset.ts';
 
 export const ERROR_HEADER = 'l5d-proxy-error';
 
@@ -31,6 +32,30 @@ export function respondError(request: RequestHead, client: ResponseStream, error
     client.head(new OwnAnswer(error.code, 200, ['content-type', 'application/grpc', 'grpc-status', String(e.grpc), 'grpc-message', why.replaceAll('%', '%25'), ERROR_HEADER, why]));
   } else {
     client.head(new OwnAnswer(error.code, e.status, [ERROR_HEADER, why], 0));
+  }
+  client.end(null);
+}
+
+/** What a service returns that has answered at once: the rest of the request is not wanted, and the client is told so. `ended` as in Service. */
+export function answeredEarly(ended: boolean, client: ResponseStream): RequestStream {
+  if (!ended) client.reset(RESET.noError);
+  return ANSWERED;
+}
+
+/** HTTP statuses that gRPC clients know how to read, by the gRPC statuses that they read them as (gRPC's http-grpc-status-mapping); others are UNKNOWN. */
+const GRPC_OF_HTTP: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 };
+
+/**
+ * Answers an exchange that a fault ends: with an HTTP status (`http`, to a gRPC call as the gRPC status that it stands for) or, where that is -1, with a
+ * gRPC status as trailers-only response, whatever was asked.
+ */
+export function respondInjected(request: RequestHead, client: ResponseStream, { http, grpc, message }: { http: number; grpc: number; message: string }): void {
+  const why = headerText(`injected: ${message || ERRORS.INJECTED.text}`);
+  if (http >= 0 && !isGrpc(request)) {
+    client.head(new OwnAnswer('INJECTED', http, [ERROR_HEADER, why], 0));
+  } else {
+    const status = http >= 0 ? (GRPC_OF_HTTP[http] ?? 2) : grpc;
+    client.head(new OwnAnswer('INJECTED', 200, ['content-type', 'application/grpc', 'grpc-status', String(status), 'grpc-message', headerText(message || why).replaceAll('%', '%25'), ERROR_HEADER, why]));
   }
   client.end(null);
 }

@@ -18,6 +18,7 @@
  * - After an exchange is finished in both directions, or reset in either, late calls on it (credit, data, end, reset) are ignored, not errors.
  *   A reset ends both directions: whoever receives it sends nothing back.
  */
+import type { SocketAddr } from '../accept/addr.ts';
 import type { Reset } from './reset.ts';
 
 /**
@@ -50,6 +51,10 @@ export class RequestHead {
   version: 0 | 1 | 2 = 1;
   /** the request target was in absolute-form (RFC 9112 3.2.2) */
   absoluteForm = false;
+  /** who sent it, where the stack that it runs through is shared by connections; for tap */
+  client: SocketAddr | null = null;
+  /** what was done to it on purpose, such as 'delay'; '' for nothing. For tap */
+  fault = '';
 
   constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, contentLength = -1) {
     this.method = method;
