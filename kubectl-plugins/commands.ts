@@ -5,6 +5,7 @@ import { edges } from './edges/command.ts';
 import { inject } from './inject/command.ts';
 import { install } from './install/command.ts';
 import type { Command } from './shared/command.ts';
+import { split } from './split/command.ts';
 import { stat } from './stat/command.ts';
 import { tap } from './tap/command.ts';
 import { uninject } from './uninject/command.ts';
@@ -12,4 +13,4 @@ import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, inject, uninject, stat, edges, tap, version, uninstall, completion, complete];
+export const COMMANDS: readonly Command[] = [install, check, inject, uninject, stat, edges, tap, split, version, uninstall, completion, complete];
