@@ -30,6 +30,8 @@ export interface CoreDeps {
 /** A client may take this long over one request head, and may hold an unused connection for this long. Milliseconds. */
 const HEAD_TIMEOUT_MS = 30_000;
 const IDLE_TIMEOUT_MS = 10 * 60_000;
+/** A peer in the middle of a message has to move a little of it in this time, milliseconds. */
+const PROGRESS_TIMEOUT_MS = 5 * 60_000;
 /** HTTP/2 PING, as Linkerd's defaults. */
 const KEEP_ALIVE = { intervalMs: 10_000, timeoutMs: 3_000 };
 
@@ -64,7 +66,7 @@ export class Core {
     this.ownIps = d.ownIps;
     this.http1 = {
       scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: HEAD_TIMEOUT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS,
-      sweeper: new Sweeper(d.clock), count: this.reject, refuse,
+      progressTimeoutMs: PROGRESS_TIMEOUT_MS, sweeper: new Sweeper(d.clock), count: this.reject, refuse,
     };
     this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, keepAlive: KEEP_ALIVE, bug: this.bug };
   }
@@ -105,7 +107,7 @@ export class Core {
   }
 
   http1Client(socket: Socket): ClientConnection {
-    return new Http1Client(new Wire(socket), { limits: DEFAULT_LIMITS, count: this.reject });
+    return new Http1Client(new Wire(socket), this.http1);
   }
 
   http2Client(socket: Socket): ClientConnection {

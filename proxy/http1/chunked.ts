@@ -1,4 +1,5 @@
 import { ProxyError } from '../errors.ts';
+import type { Wire } from '../io/wire.ts';
 import type { Fields } from '../message/contract.ts';
 import { HEX, VALUE } from './chars.ts';
 import { parseFieldBlock } from './field-block.ts';
@@ -33,10 +34,12 @@ export class ChunkDecoder {
   private digits = 0;
   private extension = 0;
   private held: Stash | null = null;
-  private limits: Http1Limits;
+  private readonly limits: Http1Limits;
+  private readonly wire: Pick<Wire, 'hold'>;
 
-  constructor(limits: Http1Limits) {
+  constructor(limits: Http1Limits, wire: Pick<Wire, 'hold'>) {
     this.limits = limits;
+    this.wire = wire;
   }
 
   /** Ready for the next message. */
@@ -130,7 +133,7 @@ export class ChunkDecoder {
         this.state = DONE;
         return p + 2;
       }
-      held = this.held = new Stash();
+      held = this.held = new Stash(this.wire);
     }
     const before = held.length;
     held.append(buf, p, Math.min(end, p + this.limits.maxTrailerBytes + 1 - before));
@@ -148,6 +151,7 @@ export class ChunkDecoder {
       const fields = parseFieldBlock(b, first, close, latin1(b, first, close), 'trailers', this.limits.maxFields).fields;
       if (fields.length > 0) this.trailers = fields;
     }
+    held.clear();
     this.held = null;
     this.state = DONE;
     return p + (close - first) - before;

@@ -9,6 +9,8 @@ export interface ClientOwner {
   readonly wire: Wire;
   /** more of the response may be delivered */
   credited(): void;
+  /** the server does not take what is sent to it; until the wire has drained */
+  congested(): void;
   /** the request is on its way in full, or the tunnel's sending half is closed */
   requestEnded(x: ClientExchange): void;
   /** whoever sends the request gave up, or broke the contract */
@@ -67,8 +69,12 @@ export class ClientExchange implements RequestStream {
       return;
     }
     writeBody(wire, buf, start, end, this.framing);
-    if (wire.congested) this.owed += n;
-    else this.client.credit(n);
+    if (!wire.congested) {
+      this.client.credit(n);
+      return;
+    }
+    this.owed += n;
+    this.owner.congested();
   }
 
   end(trailers: Fields | null): void {

@@ -4,13 +4,15 @@ import { RESET, type Reset } from '../message/reset.ts';
 import { ClientExchange, type ClientOwner } from './client-exchange.ts';
 import { FRAMING, writeRequestHead, type Framing } from './encode.ts';
 import type { ClientOptions } from './options.ts';
+import { Stall } from './stall.ts';
+import type { Swept } from './sweeper.ts';
 import { ResponseReader, type ResponseOwner } from './response-reader.ts';
 
 /** Methods whose request may be sent again when it cannot be known whether the first was acted on (RFC 9110 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /** One HTTP/1.1 connection to an endpoint, one exchange at a time. Its socket must allow half-open connections. */
-export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner {
+export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner, Swept {
   readonly wire: Wire;
   onChange: (() => void) | null = null;
   closed = false;
@@ -22,10 +24,14 @@ export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner
   private used = false;
   private eofSeen = false;
   private writtenBefore = 0;
+  private readonly opts: ClientOptions;
+  /** set while the server does not take what is sent to it */
+  private stall: Stall | null = null;
 
   /** `wire` is connected and nothing has read from it. */
   constructor(wire: Wire, opts: ClientOptions) {
     this.wire = wire;
+    this.opts = opts;
     this.reader = new ResponseReader(this, opts);
     wire.start(new ClientReader(this, this.reader));
   }
@@ -110,7 +116,27 @@ export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner
   // From the wire.
 
   drained(): void {
+    this.calm();
     this.exchange?.settle();
+  }
+
+  congested(): void {
+    if (this.stall !== null) return;
+    this.stall = new Stall(this.wire, this.opts.progressTimeoutMs);
+    this.opts.sweeper.add(this);
+  }
+
+  sweep(now: number): void {
+    if (this.exchange === null || this.exchange.tunnel || !this.stall!.notTaking(now)) return;
+    this.calm();
+    this.opts.count('peer-not-reading');
+    this.wire.destroy();
+  }
+
+  private calm(): void {
+    if (this.stall === null) return;
+    this.stall = null;
+    this.opts.sweeper.delete(this);
   }
 
   eof(): void {
@@ -125,6 +151,7 @@ export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner
   }
 
   wireClosed(): void {
+    this.calm();
     const x = this.exchange;
     if (x !== null) this.fail(x, this.lostReason(x));
     else this.setClosed();
@@ -192,6 +219,10 @@ class ClientReader implements Reader {
 
   drained(): void {
     this.connection.drained();
+  }
+
+  shed(): void {
+    this.responses.shed();
   }
 
   closed(): void {

@@ -60,9 +60,9 @@ class Held implements RequestStream {
   }
 }
 
-export function upstreamService(port: number, host: string, clients: Set<Http1Client>, counted: string[]): Service {
+export function upstreamService(port: number, host: string, clients: Set<Http1Client>, counted: string[], sweeper: Sweeper): Service {
   const idle: Http1Client[] = [];
-  const opts = { limits: DEFAULT_LIMITS, count: (reason: string) => void counted.push(`client:${reason}`) };
+  const opts = { limits: DEFAULT_LIMITS, sweeper, progressTimeoutMs: 30_000, count: (reason: string) => void counted.push(`client:${reason}`) };
   const take = (): Http1Client | null => {
     for (let c = idle.pop(); c !== undefined; c = idle.pop()) if (c.capacity > 0) return c;
     return null;
@@ -96,7 +96,7 @@ export function refuse(error: ProxyError): { head: ResponseHead; body: Buffer } 
 
 export function serverOptions(counted: string[], sweeper: Sweeper): ServerOptions {
   return {
-    scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: 10_000, idleTimeoutMs: 60_000, sweeper, refuse,
+    scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: 10_000, idleTimeoutMs: 60_000, progressTimeoutMs: 30_000, sweeper, refuse,
     count: (reason) => void counted.push(reason),
   };
 }
@@ -107,7 +107,7 @@ export async function startForwarder(upstream: number | Service, listen = 0, add
   const clients = new Set<Http1Client>();
   const sockets = new Set<Socket>();
   const sweeper = new Sweeper(systemClock);
-  const service = typeof upstream === 'number' ? upstreamService(upstream, upstreamHost, clients, counted) : upstream;
+  const service = typeof upstream === 'number' ? upstreamService(upstream, upstreamHost, clients, counted, sweeper) : upstream;
   const opts = serverOptions(counted, sweeper);
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);

@@ -109,6 +109,7 @@ export function memoryServer(service: Service, limits: Http1Limits = DEFAULT_LIM
       const b = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
       // As with the shared read buffer: the bytes are gone once the call returns.
       const borrowed = Buffer.concat([Buffer.from('~~~'), b, Buffer.from('\r\n\r\n~')]);
+      wire.readBytes += b.length;
       if (!socket.destroyed) reader.read(borrowed, 3, 3 + b.length);
       borrowed.fill(33);
     },
@@ -124,6 +125,7 @@ export interface Answer { events: string[]; heads: ResponseHead[]; body: string;
 
 export interface MemoryClient {
   socket: MemorySocket;
+  clock: ManualClock;
   conn: Http1Client;
   counted: string[];
   feed(bytes: string | Buffer): void;
@@ -142,9 +144,10 @@ export function memoryClient(limits: Http1Limits = DEFAULT_LIMITS): MemoryClient
     reader = r;
     start(r);
   };
-  const conn = new Http1Client(wire, { limits, count: (reason) => void counted.push(reason) });
+  const clock = new ManualClock();
+  const conn = new Http1Client(wire, { limits, sweeper: new Sweeper(clock), progressTimeoutMs: 30_000, count: (reason) => void counted.push(reason) });
   return {
-    socket, conn, counted,
+    socket, clock, conn, counted,
     feed: (bytes) => {
       const b = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
       const borrowed = Buffer.concat([Buffer.from('~~~'), b, Buffer.from('\r\n\r\n~')]);

@@ -10,6 +10,8 @@ export interface ServerOptions {
   headTimeoutMs: number;
   /** time that a connection may be idle between requests, ms */
   idleTimeoutMs: number;
+  /** time in which a peer in the middle of a message has to make progress, see stall.ts; ms */
+  progressTimeoutMs: number;
   sweeper: Sweeper;
   /** counts something rejected, by its stable reason */
   count: (reason: string) => void;
@@ -19,6 +21,9 @@ export interface ServerOptions {
 
 export interface ClientOptions {
   limits: Http1Limits;
+  /** as of ServerOptions */
+  progressTimeoutMs: number;
+  sweeper: Sweeper;
   /** counts something rejected, by its stable reason */
   count: (reason: string) => void;
 }

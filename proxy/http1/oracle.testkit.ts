@@ -19,11 +19,11 @@ export interface Opinion {
 }
 
 export function nodeServer(): { parse: (bytes: Buffer) => Promise<Opinion> } {
-  let current: Opinion = { requests: [], error: null };
+  const opinions = new WeakMap<object, Opinion>();
   const server = http.createServer({ maxHeaderSize: 256 * 1024, requireHostHeader: true, keepAliveTimeout: 0 }, (req, res) => {
     const headers = req.rawHeaders.map((h, i) => (i % 2 === 0 ? h.toLowerCase() : h));
     const parsed: Parsed = { method: req.method!, url: req.url!, headers, body: '', ended: false };
-    current.requests.push(parsed);
+    opinions.get(req.socket)!.requests.push(parsed);
     req.on('data', (b: Buffer) => { parsed.body += b.toString('latin1'); });
     req.on('error', () => {});
     req.on('end', () => {
@@ -31,11 +31,11 @@ export function nodeServer(): { parse: (bytes: Buffer) => Promise<Opinion> } {
       res.end('ok');
     });
   });
-  server.on('clientError', (e: NodeJS.ErrnoException) => { current.error ??= e.code ?? e.message; });
+  server.on('clientError', (e: NodeJS.ErrnoException, socket) => { opinions.get(socket)!.error ??= e.code ?? e.message; });
   const parse = async (bytes: Buffer): Promise<Opinion> => {
     const opinion: Opinion = { requests: [], error: null };
-    current = opinion;
     const socket = new MemorySocket();
+    opinions.set(socket, opinion);
     server.emit('connection', socket);
     socket.push(bytes);
     await settled();

@@ -1,4 +1,5 @@
 import { ProxyError } from '../errors.ts';
+import { held } from '../io/held.ts';
 import type { Wire } from '../io/wire.ts';
 import type { Fields, RequestHead } from '../message/contract.ts';
 import { LOWER_TOKEN } from './chars.ts';
@@ -53,7 +54,7 @@ export class RequestReader {
   headSince = 0;
   private readonly owner: RequestOwner;
   private readonly opts: ServerOptions;
-  private readonly stash = new Stash();
+  private readonly stash: Stash;
   private decoder: ChunkDecoder | null = null;
   /** body bytes to come, with LENGTH */
   private remaining = 0;
@@ -68,6 +69,7 @@ export class RequestReader {
   constructor(owner: RequestOwner, opts: ServerOptions) {
     this.owner = owner;
     this.opts = opts;
+    this.stash = new Stash(owner.wire);
   }
 
   /** bytes that came and could not be taken yet */
@@ -197,7 +199,7 @@ export class RequestReader {
     if (ended) {
       this.expects = EXPECT.WAIT;
     } else if (parsed.chunked) {
-      this.decoder ??= new ChunkDecoder(this.opts.limits);
+      this.decoder ??= new ChunkDecoder(this.opts.limits, this.owner.wire);
       this.decoder.reset();
       this.expects = EXPECT.CHUNKED;
     } else {
@@ -252,8 +254,8 @@ export class RequestReader {
       return end - p;
     }
     const x = this.owner.exchange!;
-    const n = Math.min(end - p, x.window);
-    if (n === 0) return 0;
+    const n = Math.min(end - p, x.window - held.reserve);
+    if (n <= 0) return 0;
     x.awaitsContinue = false;
     x.window -= n;
     x.request.data(buf, p, p + n);

@@ -1,4 +1,5 @@
 import { ProxyError } from '../errors.ts';
+import { held } from '../io/held.ts';
 import type { Wire } from '../io/wire.ts';
 import { ResponseHead, type Fields } from '../message/contract.ts';
 import { ChunkDecoder } from './chunked.ts';
@@ -37,7 +38,7 @@ export class ResponseReader {
   answered = false;
   private readonly owner: ResponseOwner;
   private readonly opts: ClientOptions;
-  private readonly stash = new Stash();
+  private readonly stash: Stash;
   private exchange: ClientExchange | null = null;
   private state = IDLE;
   private decoder: ChunkDecoder | null = null;
@@ -52,6 +53,7 @@ export class ResponseReader {
   constructor(owner: ResponseOwner, opts: ClientOptions) {
     this.owner = owner;
     this.opts = opts;
+    this.stash = new Stash(owner.wire);
   }
 
   /** The server will send nothing more, and all that it sent has been delivered. */
@@ -87,6 +89,11 @@ export class ResponseReader {
   eof(): void {
     this.eofSeen = true;
     if (!this.running && (this.stash.length === 0 || this.state === HEAD)) this.atEof();
+  }
+
+  shed(): void {
+    this.opts.count('memory-cap');
+    this.owner.wire.destroy();
   }
 
   credited(): void {
@@ -197,7 +204,7 @@ export class ResponseReader {
       return;
     }
     if (block.chunked) {
-      this.decoder ??= new ChunkDecoder(this.opts.limits);
+      this.decoder ??= new ChunkDecoder(this.opts.limits, this.owner.wire);
       this.decoder.reset();
       this.state = CHUNKED;
     } else if (block.contentLength > 0) {
@@ -245,8 +252,8 @@ export class ResponseReader {
 
   private deliver(buf: Buffer, p: number, end: number): number {
     const x = this.exchange!;
-    const n = Math.min(end - p, x.window);
-    if (n === 0) return 0;
+    const n = Math.min(end - p, x.window - held.reserve);
+    if (n <= 0) return 0;
     x.window -= n;
     x.client.data(buf, p, p + n);
     return n;

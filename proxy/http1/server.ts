@@ -4,6 +4,7 @@ import type { Fields, RequestHead, ServerConnection, Service } from '../message/
 import { RESET } from '../message/reset.ts';
 import { abort } from '../io/abort.ts';
 import { FRAMING, writeResponseHead } from './encode.ts';
+import { Stall } from './stall.ts';
 import { DRAIN_IDLE_MS, LINGER_MS, STALL_MS } from './limits.ts';
 import type { ServerOptions } from './options.ts';
 import { EXPECT, RequestReader, type RequestOwner } from './request-reader.ts';
@@ -34,6 +35,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
   /** sweeper time at which the present wait began */
   private since: number;
   private backlog = 0;
+  private stall: Stall | null = null;
 
   constructor(wire: Wire, service: Service, opts: ServerOptions) {
     this.wire = wire;
@@ -72,6 +74,11 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
   drained(): void {
     this.exchange?.settle();
     if (this.reader.expects === EXPECT.HEAD && this.reader.held > 0) this.reader.pumpLater();
+  }
+
+  shed(): void {
+    this.opts.count('memory-cap');
+    this.wire.destroy();
   }
 
   closed(): void {
@@ -251,6 +258,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
   }
 
   sweep(now: number): void {
+    if (this.stalled(now)) return;
     const waited = now - this.since;
     const { idleTimeoutMs, headTimeoutMs, count } = this.opts;
     const { reader } = this;
@@ -279,5 +287,25 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
         }
       }
     }
+  }
+
+  /** Ends the connection of a client that leaves a body unsent, or a response unread. */
+  private stalled(now: number): boolean {
+    const x = this.exchange;
+    if (x === null || x.tunnel) {
+      this.stall = null;
+      return false;
+    }
+    const { expects, held } = this.reader;
+    // Once it is being answered, a client may take its time over the rest: that is how both sides stream at once.
+    const owes = (expects === EXPECT.LENGTH || expects === EXPECT.CHUNKED) && held === 0 && !x.headSent;
+    const stall = (this.stall ??= new Stall(this.wire, this.opts.progressTimeoutMs));
+    const reason = stall.notSending(now, owes) ? 'body-timeout' : stall.notTaking(now) ? 'peer-not-reading' : '';
+    if (reason === '') return false;
+    this.opts.count(reason);
+    x.dead = true;
+    x.request.reset(RESET.cancel);
+    this.cut();
+    return true;
   }
 }

@@ -1,8 +1,15 @@
-/** Bytes that must outlive the read callback: an incomplete head, pipelined requests, body bytes beyond the window. Holds no memory when empty. */
+import type { Wire } from '../io/wire.ts';
+
+/** Bytes that must outlive the read callback: an incomplete head, pipelined requests, body bytes beyond the window. Holds no memory when empty; what it holds counts as the wire's. */
 export class Stash {
   buf: Buffer = NONE;
   start = 0;
   end = 0;
+  private readonly wire: Pick<Wire, 'hold'>;
+
+  constructor(wire: Pick<Wire, 'hold'>) {
+    this.wire = wire;
+  }
 
   get length(): number {
     return this.end - this.start;
@@ -23,6 +30,8 @@ export class Stash {
   }
 
   clear(): void {
+    if (this.buf === NONE) return;
+    this.wire.hold(-this.buf.length);
     this.buf = NONE;
     this.start = 0;
     this.end = 0;
@@ -33,6 +42,7 @@ export class Stash {
     const size = Math.max(1024, held + n, Math.min(this.buf.length * 2, held + n + 16384));
     const next = Buffer.allocUnsafeSlow(size);
     this.buf.copy(next, 0, this.start, this.end);
+    this.wire.hold(size - this.buf.length);
     this.buf = next;
     this.start = 0;
     this.end = held;

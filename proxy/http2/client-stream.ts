@@ -41,6 +41,11 @@ export class ClientStream extends Stream implements RequestStream {
     this.left = this.method === 'HEAD' || status === 204 || status === 304 ? 0 : head.contentLength;
   }
 
+  /** How long a server may think is for the layers to say. */
+  get owesBody(): boolean {
+    return false;
+  }
+
   sent(): void {
     this.localEnded = true;
     if (this.remoteEnded) this.conn.forget(this);

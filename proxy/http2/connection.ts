@@ -2,7 +2,7 @@
  * One HTTP/2 connection, what server and client share: reading frames, settings, flow control of what is received, pings, resets, the way it ends.
  *
  * Received content is credited to the connection's window at once and to its stream's when it is consumed. A stream that nobody reads then
- * never holds up the others, and what may wait in memory is still bounded: by WINDOW a stream, and by the process's QueueBudget over all of them.
+ * never holds up the others, and what may wait in memory is still bounded: by WINDOW a stream, and by the process's budget over all of them (io/held.ts).
  */
 import type { Timer } from '../../lib/clock.ts';
 import type { Reader, Wire } from '../io/wire.ts';
@@ -23,8 +23,8 @@ import { KeepAlive } from './keep-alive.ts';
 import { Watchdog } from './watchdog.ts';
 import { type ClientOptions, LIMITS, type Limits } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { StallWatch } from './stall-watch.ts';
 import { PeerSettings } from './peer-settings.ts';
-import { queueBudget } from './queue-budget.ts';
 import { ResetMemory } from './reset-memory.ts';
 import type { Stream } from './stream.ts';
 
@@ -57,6 +57,10 @@ class Feed implements Reader {
     this.conn.drained();
   }
 
+  shed(): void {
+    this.conn.shed();
+  }
+
   closed(): void {
     this.conn.disconnected();
   }
@@ -73,6 +77,7 @@ export abstract class Connection extends FrameReader {
   protected readonly limits: Limits;
   protected readonly streams = new Map<number, Stream>();
   readonly meter: FloodMeter;
+  readonly stalls: StallWatch;
   private readonly encoder = new Encoder();
   private readonly decoder: Decoder;
   private readonly assembler: HeaderAssembler;
@@ -94,10 +99,11 @@ export abstract class Connection extends FrameReader {
     this.options = options;
     this.limits = { ...LIMITS, ...options.limits };
     this.decoder = new Decoder(this.limits.maxHeaderListSize);
-    this.assembler = new HeaderAssembler(this.limits.maxHeaderListSize, this.limits.maxContinuations);
+    this.assembler = new HeaderAssembler(wire, this.limits.maxHeaderListSize, this.limits.maxContinuations);
     this.meter = new FloodMeter(options.clock);
     this.headers = new HeaderWriter(wire, this.encoder);
-    this.outbox = new Outbox(wire, this.headers, this.meter, queueBudget, (s) => this.resetStream(s, CODE.enhanceYourCalm, RESET.enhanceYourCalm, 'queue-budget'));
+    this.stalls = new StallWatch(options.clock, this.limits.progressTimeoutMs, this.streams, (s, reason) => this.resetStream(s, CODE.cancel, RESET.cancel, reason));
+    this.outbox = new Outbox(wire, this.headers, this.meter, this.stalls);
     this.watchdog = new Watchdog(options.clock, this.limits.answerTimeoutMs, this,
       (reason) => this.fail(new ConnectionError(this.settled ? CODE.enhanceYourCalm : CODE.settingsTimeout, reason)));
     this.keepAlive = options.keepAlive == null ? null : new KeepAlive(
@@ -165,6 +171,18 @@ export abstract class Connection extends FrameReader {
     }
   }
 
+  /** The process holds too much, and this connection the most: the stream with most content waiting goes, or else all of them. */
+  shed(): void {
+    const stream = this.stopped ? null : this.outbox.fullest();
+    if (stream !== null) return this.resetStream(stream, CODE.enhanceYourCalm, RESET.enhanceYourCalm, 'memory-cap');
+    this.options.count('memory-cap');
+    this.destroy();
+  }
+
+  protected hold(octets: number): void {
+    this.wire.hold(octets);
+  }
+
   disconnected(): void {
     this.stop(null);
     this.options.clock.cancel(this.lingerTimer);
@@ -204,6 +222,7 @@ export abstract class Connection extends FrameReader {
   private stop(reason: Reset | null): void {
     this.stopped = true;
     this.watchdog.stop();
+    this.stalls.stop();
     this.keepAlive?.stop();
     for (const stream of this.streams.values()) this.abandon(stream, reason ?? this.brokenReason(stream));
   }
@@ -215,6 +234,7 @@ export abstract class Connection extends FrameReader {
   protected linger(ms: number): void {
     this.stopped = true;
     this.watchdog.stop();
+    this.stalls.stop();
     this.keepAlive?.stop();
     if (this.peerEnded) return this.wire.close();
     this.wire.finish();
@@ -293,6 +313,7 @@ export abstract class Connection extends FrameReader {
     if (stream.remoteEnded) return this.streamError(id, CODE.streamClosed, 'data-after-end');
     if (length > stream.recvWindow) return this.streamError(id, CODE.flowControl, 'stream-window-exceeded');
     stream.recvWindow -= length;
+    stream.received += length;
     if (!this.takesContent(stream)) return this.streamError(id, CODE.protocol, 'data-before-head');
     if (stream.left >= 0) {
       stream.left -= content;

@@ -29,6 +29,9 @@ export abstract class FrameReader {
   /** Any other frame, payload buf[start, end) */
   protected abstract frame(type: number, flags: number, id: number, buf: Buffer, start: number, end: number): void;
 
+  /** `octets` more are kept, or fewer */
+  protected abstract hold(octets: number): void;
+
   /** Octets kept of a frame that is not complete. */
   get pending(): number {
     return this.stashed;
@@ -92,6 +95,7 @@ export abstract class FrameReader {
       const size = this.stashed + n <= 512 ? 512 : FRAME_HEAD + FRAME_MAX;
       const larger = Buffer.allocUnsafeSlow(size);
       this.stash.copy(larger, 0, 0, this.stashed);
+      this.hold(size - this.stash.length);
       this.stash = larger;
     }
     buf.copy(this.stash, this.stashed, p, end);
@@ -100,6 +104,7 @@ export abstract class FrameReader {
   }
 
   private drop(): void {
+    this.hold(-this.stash.length);
     this.stash = NONE;
     this.stashed = 0;
   }

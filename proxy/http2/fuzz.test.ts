@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { RequestHead, WINDOW } from '../message/contract.ts';
 import { FLAG, PREFACE, SETTING, TYPE } from './frames.ts';
-import { queueBudget } from './queue-budget.ts';
 import { RawPeer, type RawServer, type Recorder, frame, rawClient, rawServer, respond, settings, settle, u32 } from './raw.testkit.ts';
 
 const id = fc.constantFrom(0, 1, 1, 3, 3, 5, 2, 7, 0x7fffffff);
@@ -50,7 +49,7 @@ async function finish(peer: RawPeer): Promise<void> {
   peer.socket.destroy();
   await settle();
   assert.deepEqual(peer.bugs, []);
-  assert.equal(queueBudget.total, 0);
+  assert.equal(peer.wire.held, 0);
 }
 
 describe('http2: fuzz', () => {

@@ -1,4 +1,5 @@
 /** One header block from its HEADERS and CONTINUATION frames (RFC 9113 4.3, 6.2, 6.10). */
+import type { Wire } from '../io/wire.ts';
 import { CODE, ConnectionError } from './frames.ts';
 
 /** Compressed octets beyond the limit of the list that a block may have: indexing makes blocks smaller than lists, so it hardly needs any. */
@@ -15,8 +16,10 @@ export class HeaderAssembler {
   private frames = 0;
   private readonly maxOctets: number;
   private readonly maxFrames: number;
+  private readonly wire: Pick<Wire, 'hold'>;
 
-  constructor(maxHeaderListSize: number, maxContinuations: number) {
+  constructor(wire: Pick<Wire, 'hold'>, maxHeaderListSize: number, maxContinuations: number) {
+    this.wire = wire;
     this.maxOctets = maxHeaderListSize + SLACK;
     this.maxFrames = maxContinuations;
   }
@@ -37,6 +40,7 @@ export class HeaderAssembler {
   /** The whole block; the caller has it to itself. */
   close(): Buffer {
     const whole = this.block.subarray(0, this.length);
+    this.wire.hold(-this.block.length);
     this.block = NONE;
     this.id = 0;
     return whole;
@@ -48,6 +52,7 @@ export class HeaderAssembler {
     if (length > this.block.length) {
       const larger = Buffer.allocUnsafe(Math.min(this.maxOctets, Math.max(length, 2 * this.block.length)));
       this.block.copy(larger, 0, 0, this.length);
+      this.wire.hold(larger.length - this.block.length);
       this.block = larger;
     }
     buf.copy(this.block, this.length, start, end);

@@ -1,5 +1,5 @@
 /** Decoded header blocks to message heads, with the rules of RFC 9113 8.2 and 8.3 that depend on what a block is for. */
-import { type Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { field, type Fields, RequestHead, ResponseHead } from '../message/contract.ts';
 import { type HeaderBlock, SEEN } from './hpack/block.ts';
 
 const REQUEST = SEEN.method | SEEN.scheme | SEEN.path;
@@ -26,7 +26,15 @@ function checkRequest(block: HeaderBlock): void {
   if (block.path === '*' && block.method !== 'OPTIONS') return block.fault('path-asterisk');
   // The same place named in two ways would let two hops see two requests (RFC 9113 8.3.1).
   if (block.host !== '' && block.authority !== '' && block.host !== block.authority && block.host.toLowerCase() !== block.authority.toLowerCase())
-    block.fault('host-not-authority');
+    if (!isAbsoluteForm(block.fields)) block.fault('host-not-authority');
+}
+
+/**
+ * linkerd2-proxy carries an HTTP/1 request in absolute-form with the target's authority and the Host field as they came. RFC 9112 3.2.2 says that such a Host is
+ * to be ignored, and it is: only :authority is read on.
+ */
+function isAbsoluteForm(fields: Fields): boolean {
+  return field(fields, 'l5d-orig-proto')?.endsWith('; absolute-form') === true;
 }
 
 /** null if the response is malformed; block.malformed says why. */

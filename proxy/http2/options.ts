@@ -11,9 +11,11 @@ export interface Limits {
   maxContinuations: number;
   /** milliseconds until the peer must have acknowledged our SETTINGS (and so have sent its preface), or completed a frame or header block that it began */
   answerTimeoutMs: number;
+  /** milliseconds in which a peer has to make some progress with a body that it sends, or that it is to read */
+  progressTimeoutMs: number;
 }
 
-export const LIMITS: Limits = { maxConcurrentStreams: 1000, maxHeaderListSize: 64 * 1024, maxContinuations: 64, answerTimeoutMs: 10_000 };
+export const LIMITS: Limits = { maxConcurrentStreams: 1000, maxHeaderListSize: 64 * 1024, maxContinuations: 64, answerTimeoutMs: 10_000, progressTimeoutMs: 5 * 60_000 };
 
 export interface ClientOptions {
   clock: Clock;

@@ -2,28 +2,25 @@
  * The sending side's flow control (RFC 9113 5.2): content goes straight to the wire while both windows and the socket have room, and waits in its stream's queue otherwise.
  * Streams that wait take turns, a frame each. Credit is given for octets that are in the wire, and only while the socket keeps up.
  *
- * Content that finds the socket full waits here rather than in the wire: so control frames pass it, it is counted against the
- * process's budget, and it can be dropped with its stream.
+ * Content that finds the socket full waits here rather than in the wire: so control frames pass it, and it can be dropped with its stream.
  */
 import type { Wire } from '../io/wire.ts';
 import { CODE, ConnectionError, FLAG, FRAME_HEAD, FRAME_MAX, INITIAL_WINDOW, MAX_WINDOW, TYPE, putHead } from './frames.ts';
 import type { FloodMeter } from './flood-meter.ts';
 import type { HeaderWriter } from './header-writer.ts';
-import type { QueueBudget, QueueOwner } from './queue-budget.ts';
 import { SendQueue } from './send-queue.ts';
+import type { StallWatch } from './stall-watch.ts';
 import type { Stream } from './stream.ts';
 
 const SMALL = 48;
 
-export class Outbox implements QueueOwner {
+export class Outbox {
   /** the peer's connection window */
   window = INITIAL_WINDOW;
-  queued = 0;
   private readonly wire: Wire;
   private readonly headers: HeaderWriter;
   private readonly meter: FloodMeter;
-  private readonly budget: QueueBudget;
-  private readonly shedStream: (stream: Stream) => void;
+  private readonly stalls: StallWatch;
   /** streams with content waiting, in turn; from `first` on */
   private waiting: Stream[] = [];
   private first = 0;
@@ -31,12 +28,11 @@ export class Outbox implements QueueOwner {
   /** streams whose producers are owed credit */
   private owing: Stream[] = [];
 
-  constructor(wire: Wire, headers: HeaderWriter, meter: FloodMeter, budget: QueueBudget, shedStream: (stream: Stream) => void) {
+  constructor(wire: Wire, headers: HeaderWriter, meter: FloodMeter, stalls: StallWatch) {
     this.wire = wire;
     this.headers = headers;
     this.meter = meter;
-    this.budget = budget;
-    this.shedStream = shedStream;
+    this.stalls = stalls;
   }
 
   data(stream: Stream, buf: Buffer, start: number, end: number): void {
@@ -86,13 +82,11 @@ export class Outbox implements QueueOwner {
     if (stream.queue === null) {
       stream.queue = new SendQueue();
       this.queues.add(stream);
+      this.stalls.arm();
     }
     const grown = stream.queue.append(buf, from, end);
     this.enter(stream);
-    if (grown > 0) {
-      this.queued += grown;
-      this.budget.change(this, grown);
-    }
+    if (grown > 0) this.wire.hold(grown);
   }
 
   private sendable(stream: Stream, n: number): number {
@@ -128,7 +122,7 @@ export class Outbox implements QueueOwner {
       } else {
         this.enter(stream);
       }
-      this.shrink(freed);
+      if (freed > 0) this.wire.hold(-freed);
       const ended = stream.queue === null && stream.ending;
       this.credit(stream, n);
       if (ended && !stream.closed) this.finish(stream);
@@ -144,12 +138,6 @@ export class Outbox implements QueueOwner {
     if (trailers !== null && trailers.length > 0) this.headers.trailers(stream.id, trailers);
     else if (!this.headers.endMarked(stream.id)) this.wire.pos = putHead(this.wire.room(FRAME_HEAD), this.wire.pos, 0, TYPE.data, FLAG.endStream, stream.id);
     stream.sent();
-  }
-
-  private shrink(octets: number): void {
-    if (octets === 0) return;
-    this.queued -= octets;
-    this.budget.change(this, -octets);
   }
 
   private credit(stream: Stream, n: number): void {
@@ -206,12 +194,13 @@ export class Outbox implements QueueOwner {
       this.waiting.splice(this.waiting.indexOf(stream, this.first), 1);
       stream.waiting = false;
     }
-    this.shrink(capacity);
+    this.wire.hold(-capacity);
   }
 
-  shed(): void {
+  /** The stream for which most content waits, or null. */
+  fullest(): Stream | null {
     let fullest: Stream | null = null;
     for (const s of this.queues) if (fullest === null || s.queue!.capacity > fullest.queue!.capacity) fullest = s;
-    if (fullest !== null) this.shedStream(fullest);
+    return fullest;
   }
 }

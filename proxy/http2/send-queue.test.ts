@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { QueueBudget, type QueueOwner } from './queue-budget.ts';
 import { SendQueue } from './send-queue.ts';
 
 describe('http2: SendQueue', () => {
@@ -30,37 +29,5 @@ describe('http2: SendQueue', () => {
     const queue = new SendQueue();
     for (let i = 0; i < 100_000; i++) queue.append(Buffer.from('x'), 0, 1);
     assert.ok(queue.capacity < 110_000);
-  });
-});
-
-describe('http2: QueueBudget', () => {
-  it('sheds from the owner that holds the most', () => {
-    const budget = new QueueBudget(100);
-    const owner = (name: string): QueueOwner & { queued: number; name: string; hold(n: number): void } => ({
-      name,
-      queued: 0,
-      hold(n) {
-        this.queued += n;
-        budget.change(this, n);
-      },
-      shed() {
-        shed.push(name);
-        this.hold(-Math.min(30, this.queued));
-      },
-    });
-    const shed: string[] = [];
-    const a = owner('a');
-    const b = owner('b');
-    a.hold(60);
-    b.hold(30);
-    assert.deepEqual(shed, []);
-    b.hold(20);
-    assert.deepEqual(shed, ['a']);
-    b.hold(50);
-    assert.deepEqual(shed, ['a', 'b']);
-    assert.equal(budget.total, 100);
-    a.hold(-30);
-    b.hold(-70);
-    assert.equal(budget.total, 0);
   });
 });

@@ -9,6 +9,9 @@ export class SendQueue {
   length = 0;
   /** octets of memory held */
   capacity = 0;
+  /** octets taken so far, and when a StallWatch looked last, -1 before */
+  taken = 0;
+  seen = -1;
   private chunks: Buffer[] = [];
   /** first octet of the first chunk, and end of the last one's */
   private start = 0;
@@ -39,6 +42,7 @@ export class SendQueue {
     let left = n;
     let freed = 0;
     this.length -= n;
+    this.taken += n;
     while (left > 0) {
       const chunk = this.chunks[0]!;
       const stop = this.chunks.length === 1 ? this.end : chunk.length;

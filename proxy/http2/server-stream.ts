@@ -1,4 +1,4 @@
-import type { ResponseHead, ResponseStream } from '../message/contract.ts';
+import { type Fields, field, type ResponseHead, type ResponseStream } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { Connection } from './connection.ts';
 import { CODE } from './frames.ts';
@@ -12,10 +12,21 @@ export class ServerStream extends Stream implements ResponseStream {
   /** a CONNECT request that was accepted: both directions live their own lives */
   private tunnel = false;
   private answered = false;
+  private readonly fields: Fields;
 
-  constructor(conn: Connection, id: number, connect: boolean) {
+  constructor(conn: Connection, id: number, connect: boolean, fields: Fields) {
     super(conn, id);
     this.connect = connect;
+    this.fields = fields;
+  }
+
+  /**
+   * A request that is being answered is a conversation, and so is every gRPC call, which has deadlines of its own. Nor does the client owe
+   * anything while it has no window.
+   */
+  get owesBody(): boolean {
+    if (this.remoteEnded || this.answered || this.connect || this.recvWindow <= 0) return false;
+    return field(this.fields, 'content-type')?.startsWith('application/grpc') !== true;
   }
 
   informational(head: ResponseHead): void {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { type RequestHead, ResponseHead, WINDOW } from '../message/contract.ts';
+import { RequestHead, ResponseHead, WINDOW } from '../message/contract.ts';
 import { CODE, FLAG, FRAME_MAX, MAX_STREAM_ID, PREFACE, SETTING, TYPE, get31 } from './frames.ts';
-import { queueBudget } from './queue-budget.ts';
+import { held } from '../io/held.ts';
+import { LIMITS } from './options.ts';
 import { type Recorder, RawPeer, contentOf, frame, goawayCode, rawServer, resetCode, respond, settings, settle, u32 } from './raw.testkit.ts';
 import { serveHttp2 } from './server.ts';
 
@@ -12,9 +13,9 @@ describe('http2 server: messages', () => {
     const { peer, exchanges } = await rawServer((r) => respond(r, 200, 'hello'));
     const frames = await peer.send(peer.headers(1, [':method', 'POST', ':scheme', 'https', ':authority', 'h:1', ':path', '/p?q', 'content-length', '0', 'x-a', 'b', 'te', 'trailers']));
     const head = exchanges[0]!.head_ as RequestHead;
-    assert.deepEqual(Object.fromEntries(Object.entries(head)), {
-      method: 'POST', scheme: 'https', authority: 'h:1', path: '/p?q', fields: ['x-a', 'b', 'te', 'trailers'], contentLength: 0, upgrade: '', version: 2, absoluteForm: false,
-    });
+    const want = new RequestHead('POST', 'https', 'h:1', '/p?q', ['x-a', 'b', 'te', 'trailers'], 0);
+    want.version = 2;
+    assert.deepEqual(head, want);
     assert.deepEqual(frames.map((f) => [f.type, f.flags, f.id, f.payload.toString()]), [[TYPE.headers, endHeaders, 1, ':status: 200'], [TYPE.data, endStream, 1, 'hello']]);
   });
 
@@ -173,7 +174,7 @@ describe('http2 server: flow control', () => {
     const next = await peer.send(frame(TYPE.windowUpdate, 0, 0, u32(6 * FRAME_MAX)));
     assert.deepEqual([1, 3, 5].map((id) => contentOf(next, id).length), [2 * FRAME_MAX, 2 * FRAME_MAX, 2 * FRAME_MAX]);
     connection.destroy();
-    assert.equal(queueBudget.total, 0);
+    assert.equal(peer.wire.held, 0);
   });
 
   it('opens its windows as content is consumed', async () => {
@@ -216,20 +217,20 @@ describe('http2 server: flow control', () => {
     peer.socket.open();
     await settle();
     assert.deepEqual(exchanges.map((e) => e.credited), [WINDOW, WINDOW, WINDOW]);
-    assert.equal(queueBudget.total, 0);
+    assert.equal(peer.wire.held, 0);
   });
 
   it('drops streams when too much waits for peers that do not read', async () => {
     const { peer, exchanges, connection } = await rawServer(bigAnswer(WINDOW), {}, {}, settings([SETTING.initialWindowSize, 0]));
     const ids = Array.from({ length: 200 }, (_, i) => 2 * i + 1);
     const frames = await peer.send(...ids.map((id) => peer.request(id)));
-    assert.ok(queueBudget.total <= queueBudget.limit);
+    assert.ok(held.total <= held.limit);
     assert.ok(ids.some((id) => resetCode(frames, id) === CODE.enhanceYourCalm));
     assert.ok(exchanges.some((e) => e.events.includes('reset enhanceYourCalm') || e.events.includes('reset noError')));
-    assert.ok(peer.counted.includes('queue-budget'));
+    assert.ok(peer.counted.includes('memory-cap'));
     connection.destroy();
     await settle();
-    assert.equal(queueBudget.total, 0);
+    assert.equal(peer.wire.held, 0);
   });
 });
 
@@ -424,5 +425,48 @@ describe('http2 server: ends', () => {
     await settle();
     assert.ok(peer.socket.destroyed);
     assert.deepEqual(peer.counted, ['keep-alive-timeout']);
+  });
+});
+
+describe('http2 server: peers that stop half way', () => {
+  const PROGRESS_MS = LIMITS.progressTimeoutMs;
+  const post = (p: RawPeer, id: number, extra: string[] = []): Buffer => p.request(id, endHeaders, extra, 'POST');
+
+  it('resets a stream whose body does not go on, and no other', async () => {
+    const { peer, exchanges } = await rawServer();
+    await peer.send(post(peer, 1), post(peer, 3), post(peer, 5, ['content-type', 'application/grpc']), post(peer, 7), peer.request(9));
+    exchanges[3]!.client!.head(new ResponseHead(200, []));
+    peer.clock.advance(PROGRESS_MS);
+    await peer.send(frame(TYPE.data, 0, 1, Buffer.alloc(100)), frame(TYPE.data, 0, 3, Buffer.alloc(1500)));
+    peer.clock.advance(PROGRESS_MS);
+    const frames = await peer.frames();
+    assert.deepEqual(frames.filter((f) => f.type === TYPE.rstStream).map((f) => f.id), [1]);
+    assert.deepEqual(peer.counted, ['body-timeout']);
+    assert.deepEqual(exchanges.map((e) => e.events.at(-1)), ['reset cancel', 'data 1500', undefined, undefined, undefined]);
+    respond(exchanges[1]!, 200, 'others are served');
+    assert.equal(contentOf(await peer.frames(), 3).toString(), 'others are served');
+  });
+
+  it('does not hold a client to content that it has no window for', async () => {
+    const { peer, exchanges } = await rawServer((r) => { r.eager = false; });
+    await peer.send(post(peer, 1), ...Array.from({ length: 16 }, () => frame(TYPE.data, 0, 1, Buffer.alloc(FRAME_MAX))));
+    peer.clock.advance(3 * PROGRESS_MS);
+    assert.deepEqual(peer.counted, []);
+    assert.equal(exchanges[0]!.events.length, 16);
+  });
+
+  it('resets a stream whose window does not open, and no other', async () => {
+    const { peer, exchanges, connection } = await rawServer((r) => respond(r, 200, Buffer.alloc(100_000)), {}, {}, settings([SETTING.initialWindowSize, 10]));
+    await peer.send(peer.request(1), peer.request(3));
+    peer.clock.advance(PROGRESS_MS);
+    await peer.send(frame(TYPE.windowUpdate, 0, 1, u32(100)), frame(TYPE.windowUpdate, 0, 3, u32(2000)));
+    peer.clock.advance(PROGRESS_MS);
+    const frames = await peer.frames();
+    assert.deepEqual(frames.filter((f) => f.type === TYPE.rstStream).map((f) => f.id), [1]);
+    assert.deepEqual(peer.counted, ['peer-not-reading']);
+    assert.equal(exchanges[0]!.events.at(-1), 'reset cancel');
+    assert.equal(connection.active, 1);
+    connection.destroy();
+    assert.equal(peer.wire.held, 0);
   });
 });

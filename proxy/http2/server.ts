@@ -138,9 +138,12 @@ class ServerSide extends Connection implements ServerConnection {
     const connect = head.method === 'CONNECT';
     if (connect) head.contentLength = -1;
     if (ends && head.contentLength > 0) return this.streamError(id, CODE.protocol, 'content-length-mismatch');
-    const stream = new ServerStream(this, id, connect);
+    const stream = new ServerStream(this, id, connect, head.fields);
     stream.remoteEnded = ends;
-    if (!ends) stream.left = head.contentLength;
+    if (!ends) {
+      stream.left = head.contentLength;
+      this.stalls.arm();
+    }
     this.streams.set(id, stream);
     this.meter.worked();
     const request = this.service(head, ends && !connect, stream);
@@ -173,7 +176,7 @@ class ServerSide extends Connection implements ServerConnection {
     this.meter.wasReset();
     this.opts.count('header-list-too-large');
     const head = this.refuse(new ProxyError('HEAD_TOO_LARGE', '', 'header-list-too-large'), null);
-    const stream = new ServerStream(this, id, false);
+    const stream = new ServerStream(this, id, false, head.fields);
     stream.remoteEnded = ends;
     this.streams.set(id, stream);
     stream.head(head);

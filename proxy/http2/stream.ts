@@ -17,6 +17,9 @@ export abstract class Stream implements BodyStream {
   recvWindow = WINDOW;
   /** consumed octets of which the other end has not been told */
   consumed = 0;
+  /** octets of DATA frames received so far, and when a StallWatch looked last, -1 before */
+  received = 0;
+  seen = -1;
   /** content octets still to come by content-length, -1 when not known */
   left = -1;
   /** END_STREAM was received; was sent */
@@ -61,6 +64,9 @@ export abstract class Stream implements BodyStream {
   }
 
   abstract reset(reason: Reset): void;
+
+  /** the peer has more to send, may send it, and its being slow holds up a message rather than a conversation */
+  abstract get owesBody(): boolean;
 
   /** END_STREAM has been written. */
   abstract sent(): void;

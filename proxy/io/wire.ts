@@ -6,6 +6,7 @@
  * falls back to 'data' events where they are missing (another runtime).
  */
 import type { Socket } from 'node:net';
+import { type Holder, held as budget } from './held.ts';
 import { CHUNK, flushLater, giveChunk, takeChunk } from './pool.ts';
 import { readInto } from './read-into.ts';
 
@@ -14,15 +15,18 @@ export interface Reader {
   read(buf: Buffer, start: number, end: number): void;
   /** the peer will send nothing more (FIN or close_notify) */
   eof(): void;
-  /** the backlog fell to LOW_WATER or less after having been above HIGH_WATER */
+  /** the backlog has fallen, after the wire had been congested */
   drained(): void;
+  /** the process holds too much (held.ts), and this connection the most: it counts that and lets go of memory, by wire.destroy() or less */
+  shed(): void;
   /** the socket is gone; called exactly once, last */
   closed(error: Error | null): void;
 }
 
-/** Above HIGH_WATER bytes waiting for the kernel, consumers stop giving credit; at LOW_WATER they go on. */
-export const HIGH_WATER = 256 * 1024;
-export const LOW_WATER = 64 * 1024;
+/** A congested wire's producers go on when this many bytes or less wait for the kernel. */
+const LOW_WATER = 64 * 1024;
+/** Bytes of a write that does not complete at once that are copied, so as not to hold a whole buffer for them. */
+const SMALL = 4096;
 const EMPTY = Buffer.alloc(0);
 
 let bug = (error: unknown): void => {
@@ -34,24 +38,32 @@ export function onBug(f: (error: unknown) => void): void {
   bug = f;
 }
 
-export class Wire {
+export class Wire implements Holder {
   readonly socket: Socket;
   /** write cursor into `out`; use through room() */
   pos = 0;
   out: Buffer | null = null;
   readBytes = 0;
   writtenBytes = 0;
+  /** see Holder */
+  held = 0;
   private reader: Reader | null = null;
   private dirty = false;
   private inFlight = 0;
   private full = false;
   private dead = false;
+  /** nothing is held any more */
+  private gone = false;
   private finishing = false;
   private error: Error | null = null;
+  /** TLS, whose writes never complete at once */
+  private readonly secure: boolean;
 
-  /** `socket` must have no data listener and not have ended; bytes that it has buffered already are delivered first. */
+  /** `socket` must have no data listener; bytes that it has buffered already are delivered first. */
   constructor(socket: Socket) {
     this.socket = socket;
+    this.secure = (socket as { encrypted?: boolean }).encrypted === true;
+    budget.join(this);
     socket.on('error', (e: Error) => { this.error ??= e; });
     socket.once('close', () => this.onClose());
   }
@@ -66,6 +78,11 @@ export class Wire {
     this.socket.on('end', () => { if (!this.dead) this.reader?.eof(); });
     if (first !== null && first.length > 0) this.deliver(first, 0, first.length);
     if (this.dead || this.socket.destroyed) return;
+    if (this.socket.readableEnded) {
+      // It ended while nobody listened: between detection and here.
+      queueMicrotask(() => { if (!this.dead) this.reader?.eof(); });
+      return;
+    }
     readInto(this.socket, (buf, start, end) => this.deliver(buf, start, end));
   }
 
@@ -91,9 +108,15 @@ export class Wire {
     return this.inFlight + this.pos;
   }
 
+  /** those of writtenBytes that the kernel has not taken */
+  get unsent(): number {
+    return this.inFlight;
+  }
+
   /** true when consumers should withhold credit until drained() */
   get congested(): boolean {
-    if (this.inFlight + this.pos > HIGH_WATER) this.full = true;
+    // Without a write in flight nothing would say that it is over.
+    if (this.inFlight > 0 && this.inFlight + this.pos > budget.highWater) this.full = true;
     return this.full;
   }
 
@@ -150,31 +173,57 @@ export class Wire {
     this.writtenBytes += n;
     const socket = this.socket;
     const idle = socket.writableLength === 0;
-    const bytes = n === buf.length ? buf : buf.subarray(0, n);
-    if (idle) {
-      socket.write(bytes);
+    if (idle && !this.secure) {
+      socket.write(n === CHUNK ? buf : buf.subarray(0, n));
       // A plain socket's write often completes at once; then the buffer is ours again without a callback.
-      if (socket.writableLength === 0) {
-        giveChunk(buf);
-      } else {
-        this.inFlight += n;
-        socket.write(EMPTY, () => this.wrote(buf, n));
-      }
+      if (socket.writableLength === 0) giveChunk(buf);
+      else socket.write(EMPTY, this.sent(buf, n));
+    } else if (n <= SMALL) {
+      const copy = Buffer.allocUnsafe(n);
+      buf.copy(copy, 0, 0, n);
+      giveChunk(buf);
+      socket.write(copy, this.sent(copy, n));
     } else {
-      this.inFlight += n;
-      socket.write(bytes, () => this.wrote(buf, n));
+      socket.write(n === CHUNK ? buf : buf.subarray(0, n), this.sent(buf, n));
     }
     if (this.finishing) this.finish();
   }
 
-  private wrote(buf: Buffer, n: number): void {
-    giveChunk(buf);
-    this.inFlight -= n;
-    this.maybeDrained();
+  /** Accounts for a write of n bytes of `buf` that does not complete at once; to be called when it has. */
+  private sent(buf: Buffer, n: number): () => void {
+    this.inFlight += n;
+    this.hold(buf.length);
+    return () => {
+      giveChunk(buf);
+      this.inFlight -= n;
+      this.hold(-buf.length);
+      this.maybeDrained();
+    };
+  }
+
+  /** `octets` more are held for this connection, or fewer. */
+  hold(octets: number): void {
+    if (this.gone) return;
+    this.held += octets;
+    budget.change(octets);
+  }
+
+  private release(): void {
+    if (this.gone) return;
+    this.gone = true;
+    budget.leave(this);
+    const octets = this.held;
+    this.held = 0;
+    budget.change(-octets);
+  }
+
+  shed(): void {
+    if (this.reader === null) this.destroy();
+    else this.reader.shed();
   }
 
   private maybeDrained(): void {
-    if (this.full && this.inFlight + this.pos <= LOW_WATER) {
+    if (this.full && this.inFlight + this.pos <= Math.min(LOW_WATER, budget.highWater)) {
       this.full = false;
       if (!this.dead) this.reader?.drained();
     }
@@ -208,11 +257,13 @@ export class Wire {
   destroy(error?: Error): void {
     if (error !== undefined) this.error ??= error;
     this.socket.destroy();
+    this.release();
   }
 
   private onClose(): void {
     if (this.dead) return;
     this.dead = true;
+    this.release();
     if (this.out !== null) {
       giveChunk(this.out);
       this.out = null;

@@ -60,6 +60,10 @@ class Half implements Reader {
     this.peer.wire.resume();
   }
 
+  shed(): void {
+    this.wire.destroy(new Error('memory cap'));
+  }
+
   closed(error: Error | null): void {
     // A peer that vanished without FIN must not leave the other side waiting; after FIN both ways there is nothing left to destroy.
     if (!this.ended || error !== null) this.peer.wire.destroy();
