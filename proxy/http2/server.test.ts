@@ -27,6 +27,13 @@ describe('http2 server: messages', () => {
     assert.deepEqual(peer.counted, ['host-not-authority']);
   });
 
+  it('takes the authority of an absolute-form request that linkerd2-proxy carries with a Host of its own', async () => {
+    const { peer, exchanges } = await rawServer((r) => respond(r, 204));
+    await peer.send(peer.request(1, endHeaders | endStream, ['host', 'web.test', 'l5d-orig-proto', 'HTTP/1.1; absolute-form']));
+    assert.equal((exchanges[0]!.head_ as RequestHead).authority, 'a.example');
+    assert.equal(resetCode(await peer.send(peer.request(3, endHeaders | endStream, ['host', 'web.test', 'l5d-orig-proto', 'HTTP/1.1'])), 3), CODE.protocol);
+  });
+
   it('sets END_STREAM on the head of a response without content', async () => {
     const { peer } = await rawServer((r) => respond(r, 204));
     assert.deepEqual((await peer.send(peer.request(1))).map((f) => [f.type, f.flags]), [[TYPE.headers, endHeaders | endStream]]);

@@ -19,7 +19,8 @@ import { Wire } from '../io/wire.ts';
 import { ResponseHead, type RequestStream, type ResponseStream, type Service } from '../message/contract.ts';
 
 export interface FakeEndpoint { ip: string; port: number; identity?: string; transportPort?: number; h2?: boolean; labels?: Record<string, string> }
-export interface FakeService { endpoints: FakeEndpoint[]; opaque?: boolean }
+/** `name`: the authority that its endpoints go by ("web.ns.svc.cluster.local:80", which a stock proxy insists on); the address when absent */
+export interface FakeService { endpoints: FakeEndpoint[]; opaque?: boolean; name?: string }
 
 const DAY = 86_400;
 
@@ -117,7 +118,7 @@ export class TestControlPlane {
       if (found === undefined) fail(5);
       else {
         begin();
-        send(client, t.outbound_OutboundPolicy, this.outbound(key, found.opaque === true));
+        send(client, t.outbound_OutboundPolicy, this.outbound(found.name ?? key, found.opaque === true));
       }
     } else if (path.endsWith('/Get')) {
       const { path: key } = decode(t.destination_GetDestination, message);
@@ -125,8 +126,13 @@ export class TestControlPlane {
       const set = this.watchers.get(key) ?? new Set();
       this.watchers.set(key, set);
       set.add(client);
-      send(client, t.destination_Update, { update: { case: 'add', value: { addrs: (this.services.get(key)?.endpoints ?? []).map(weighted), metricLabels: { namespace: 'test' } } } });
+      send(client, t.destination_Update, { update: { case: 'add', value: { addrs: (this.named(key)?.endpoints ?? []).map(weighted), metricLabels: { namespace: 'test' } } } });
     } else fail(12);
+  }
+
+  private named(path: string): FakeService | undefined {
+    for (const [key, service] of this.services) if ((service.name ?? key) === path) return service;
+    return undefined;
   }
 
   private async serveTls(identity: string): Promise<void> {
@@ -166,17 +172,20 @@ function weighted(e: FakeEndpoint): Init<WeightedAddr> {
 }
 
 function policy(path: string, opaque: boolean): Init<OutboundPolicy> {
+  const metadata = { kind: { case: 'default', value: 'test' } };
+  const load = { case: 'peakEwma', value: { defaultRtt: { seconds: 0n, nanos: 30_000_000 }, decay: { seconds: 10n, nanos: 0 } } };
   const backend = {
-    kind: { case: 'balancer', value: { discovery: { kind: { case: 'dst', value: { path } } } } },
+    metadata,
+    kind: { case: 'balancer', value: { discovery: { kind: { case: 'dst', value: { path } } }, load } },
     queue: { capacity: 100, failfastTimeout: { seconds: 3n, nanos: 0 } },
   };
-  const route = { rules: [{ matches: [], filters: [], backends: { kind: { case: 'firstAvailable', value: { backends: [{ backend }] } } } }] };
+  const route = { metadata, rules: [{ matches: [], filters: [], backends: { kind: { case: 'firstAvailable', value: { backends: [{ backend }] } } } }] };
   const opaqueValue = { routes: [route] };
   return {
     protocol: {
       kind: opaque ? { case: 'opaque', value: opaqueValue }
         : { case: 'detect', value: { timeout: { seconds: 10n, nanos: 0 }, opaque: opaqueValue, http1: { routes: [route] }, http2: { routes: [route] } } },
     },
-    metadata: { kind: { case: 'default', value: 'test' } },
+    metadata,
   } as Init<OutboundPolicy>;
 }
