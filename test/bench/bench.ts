@@ -1,68 +1,51 @@
-/** `npm run bench`: CPU, speed and memory of the proxy beside haproxy on the same path in the same run. Prints tables, asserts nothing. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** `npm run bench`: CPU, speed, latency and memory of the proxy beside others on the same path in the same run. Prints tables, asserts nothing. */
+import { writeFileSync } from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import { hideBin } from 'yargs/helpers';
-import { BenchError, killAll, sleep } from './children.ts';
-import { load } from './load.ts';
-import { MeshBinaries } from './mesh.ts';
-import { makePods, type Pods } from './netns.ts';
-import { parseOptions, type Options } from './options.ts';
-import { anonymousMb, cpuSeconds, PeakMemory, processesWith } from './process-stats.ts';
-import { memoryTable, speedTable, type MemoryRow, type Row } from './report.ts';
-import { startSubjects, type Subject } from './subjects.ts';
+import { BundleError } from '../../scripts/bundle.ts';
+import { CASES } from './cases.ts';
+import { BenchError, sleep } from './children.ts';
+import { measureLatency, type LatencyRow } from './fortio.ts';
+import { checkMachine, setStage, withPods } from './lab.ts';
+import { LoadTools } from './load.ts';
+import { measureMemory, type MemoryRow } from './memory.ts';
+import type { Pods } from './netns.ts';
+import type { MeshBinaries } from './mesh.ts';
+import { measureOpenssl, OPENSSL } from './openssl.ts';
+import { OptionError, parseOptions, type Options } from './options.ts';
+import { anonymousMb, processesWith } from './process-stats.ts';
+import { profileCases } from './profile.ts';
+import { bulkTable, latencyTable, memoryTable, speedTable } from './report.ts';
+import { runtime } from './runtimes.ts';
+import { measureSpeed, type Row } from './speed.ts';
+import { startSubjects, stopSubjects, type Subject } from './subjects.ts';
 import { ensureTools } from './tools.ts';
-import { startNginx } from './upstream.ts';
 
 const log = (line: string): void => console.error(line);
 
-function checkMachine(o: Options): void {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new BenchError('The bench makes network namespaces and iptables rules: run it as root on Linux.');
-  const cores = os.cpus().length;
-  if (Math.max(o.proxyCore, o.loadCore) >= cores) throw new BenchError(`This machine has ${cores} CPU(s): the bench needs CPUs ${o.proxyCore} and ${o.loadCore}. See --proxy-core and --load-core.`);
-}
+interface Measured { rows: Row[]; latency: LatencyRow[]; memory: MemoryRow[]; profiles: string }
 
-const pidsOf = (s: Subject): number[] => s.processes.map((p) => p.pid);
-const memoryOf = (s: Subject): number => pidsOf(s).reduce((n, pid) => n + anonymousMb(pid), 0);
-
-async function measure(o: Options, pods: Pods, dir: string): Promise<{ rows: Row[]; memory: MemoryRow[] }> {
-  const binaries = new MeshBinaries(dir, o.nodeFlags, o.proxyEnv);
-  log('bundling the proxy');
-  await binaries.build();
-  const upstream = startNginx(pods.server, dir, o.loadCore);
-  const subjects = await startSubjects(o.subjects, pods, binaries, dir, o.proxyCore, o.loadCore);
-  await sleep(5000);
-  upstream.check();
-  const memory = subjects.map((s): MemoryRow => ({ name: s.name, idle: memoryOf(s), peaks: {}, highest: 0, after: NaN }));
-  const rows: Row[] = o.cases.flatMap((c) => subjects.filter((s) => s.takes(c)).map((s) => ({ subject: s.name, case: c.name, samples: [] })));
-
-  // The first round is longer by a warm-up: compiled code and open connections are what a proxy that runs for days has.
-  for (let round = 0; round < o.rounds; round++) {
-    for (const c of o.cases) {
-      for (const [i, s] of subjects.entries()) {
-        if (!s.takes(c)) continue;
-        await binaries.redirect(pods.client, s.redirectTo(c));
-        if (round === 0) await load(pods.client, o.loadCore, c, s.url(c), 2);
-        const peak = new PeakMemory(pidsOf(s));
-        const before = pidsOf(s).map(cpuSeconds);
-        const result = await load(pods.client, o.loadCore, c, s.url(c), o.seconds);
-        const used = pidsOf(s).reduce((n, pid, k) => n + cpuSeconds(pid) - before[k]!, 0);
-        const highest = peak.stop();
-        memory[i]!.peaks[c.name] ??= highest;
-        memory[i]!.highest = Math.max(memory[i]!.highest, highest);
-        for (const p of s.processes) p.check();
-        const cpu = (used / result.requests) * 100_000;
-        rows.find((r) => r.subject === s.name && r.case === c.name)!.samples.push({ ...result, cpu });
-        log(`round ${round + 1} of ${o.rounds}  ${c.name.padEnd(8)} ${s.name.padEnd(15)} ${result.perSecond.toFixed(0).padStart(7)} req/s  ${cpu.toFixed(3)} CPU s/100k`);
-      }
-    }
-  }
-  if (o.settleSeconds > 0) {
-    log(`waiting ${o.settleSeconds} s for memory to settle`);
-    await sleep(o.settleSeconds * 1000);
-    for (const [i, s] of subjects.entries()) memory[i]!.after = memoryOf(s);
-  }
-  return { rows, memory };
+async function measure(o: Options, pods: Pods, dir: string, binaries: MeshBinaries): Promise<Measured> {
+  const runtimes = [];
+  for (const name of o.runtimes) runtimes.push(await runtime(name, o.nodeFlags, log));
+  const stage = await setStage(o, o.policy, pods, dir, binaries);
+  const tools = new LoadTools(pods.client, o.loadCore, dir);
+  const subjects = await startSubjects(o.subjects, runtimes, { ...stage, watch: { gc: o.profile.length === 0, probe: o.profile.length > 0 } });
+  await sleep(1000);
+  for (const p of subjects.flatMap((s) => s.processes)) p.process.check();
+  if (o.profile.length > 0) return { rows: [], latency: [], memory: [], profiles: await profileCases(o.profile, subjects, tools, o.seconds, o.profileDir, log) };
+  const firstBulk = o.cases.find((c) => c.bulk);
+  const baseline = async (c: typeof CASES[number]): Promise<Row[]> => (c === firstBulk ? [await measureOpenssl(pods, dir, o.proxyCore, o.seconds, c)] : []);
+  const rows = await measureSpeed(o.cases, subjects, tools, o, log, baseline);
+  const latency = o.rates.length === 0 ? [] : await measureLatency(o.rates, subjects, pods, o.loadCore, { rounds: o.rounds, seconds: o.seconds }, log);
+  if (!o.memory) return { rows, latency, memory: [], profiles: '' };
+  let running = subjects;
+  const fresh = async (): Promise<Subject[]> => {
+    await stopSubjects(running);
+    running = await startSubjects(o.subjects, runtimes, { ...stage, watch: { gc: false, probe: false } });
+    return running;
+  };
+  return { rows, latency, memory: await measureMemory(fresh, tools, pods, o.loadCore, o, log), profiles: '' };
 }
 
 /** Containers of a cluster on this machine are its processes, so their memory can be read here. */
@@ -74,42 +57,31 @@ function controlPlaneMemory(): string {
   return [`Control plane of the cluster on this machine: ${total.toFixed(1)} MB anonymous in ${lines.length} processes`, ...lines.map((l) => `  ${l.mb.toFixed(1)} MB  ${l.services}`)].join('\n');
 }
 
-async function main(): Promise<number> {
+function report(o: Options, cpu: string, m: Measured): string {
+  const parts = [`${cpu}, ${o.runtimes.join(', ')} (Node ${process.version}), ${o.rounds} x ${o.seconds} s, medians, policy ${o.policy}. Pairs: both proxies on the one core, CPU summed.`];
+  if (m.profiles !== '') parts.push(m.profiles);
+  if (m.rows.some((r) => !r.case.bulk)) parts.push(speedTable(m.rows, 'haproxy'));
+  if (m.rows.some((r) => r.case.bulk)) parts.push(bulkTable(m.rows, OPENSSL));
+  if (m.latency.length > 0) parts.push(latencyTable(m.latency));
+  if (m.memory.length > 0) parts.push(memoryTable(m.memory, o.settleSeconds), controlPlaneMemory());
+  return parts.join('\n\n');
+}
+
+async function main(): Promise<void> {
   const o = await parseOptions(hideBin(process.argv));
   checkMachine(o);
   await ensureTools(log);
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'mesh-bench-'));
-  let pods: Pods | null = null;
-  const clean = (): void => {
-    killAll();
-    pods?.remove();
-    rmSync(dir, { recursive: true, force: true });
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      clean();
-      process.exit(130);
-    });
-  }
-  try {
-    pods = await makePods();
-    const { rows, memory } = await measure(o, pods, dir);
-    const cpu = os.cpus()[0]?.model ?? 'unknown CPU';
-    console.log(`\n${cpu}, Node ${process.version}, ${o.rounds} x ${o.seconds} s, medians. Pairs: both proxies on the one core, CPU and memory summed.\n`);
-    console.log(`${speedTable(rows, 'haproxy')}\n`);
-    console.log(`${memoryTable(memory, o.settleSeconds)}\n`);
-    console.log(controlPlaneMemory());
-    if (o.json !== '') writeFileSync(o.json, `${JSON.stringify({ cpu, node: process.version, options: o, rows, memory }, null, 2)}\n`);
-    return 0;
-  } finally {
-    clean();
-  }
+  const started = performance.now();
+  const measured = await withPods(o, log, async (pods, dir, binaries) => measure(o, pods, dir, binaries));
+  const cpu = os.cpus()[0]?.model ?? 'unknown CPU';
+  console.log(`\n${report(o, cpu, measured)}\n\nIt took ${((performance.now() - started) / 60_000).toFixed(1)} minutes.`);
+  if (o.json !== '') writeFileSync(o.json, `${JSON.stringify({ cpu, node: process.version, options: o, ...measured }, null, 2)}\n`);
 }
 
 try {
-  process.exitCode = await main();
+  await main();
 } catch (e) {
-  if (!(e instanceof BenchError)) throw e;
+  if (!(e instanceof BenchError || e instanceof OptionError || e instanceof BundleError)) throw e;
   console.error(e.message);
   process.exitCode = 1;
 }

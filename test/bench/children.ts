@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 /** A bench that cannot go on; the message says what to do. */
 export class BenchError extends Error {}
@@ -12,20 +13,25 @@ const running = new Set<ChildProcess>();
 export class Background {
   readonly pid: number;
   output = '';
+  readonly name: string;
   private readonly child: ChildProcess;
-  private readonly name: string;
   ended = false;
+  /** sees each line of its standard output first; lines that it takes (true) are not kept */
+  onLine: (line: string) => boolean = () => false;
 
   constructor(name: string, argv: string[], env: NodeJS.ProcessEnv = process.env) {
     this.name = name;
     const [command, ...args] = argv;
-    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
     this.child = child;
     this.pid = child.pid ?? 0;
     running.add(child);
     const keep = (b: Buffer): void => { this.output = (this.output + b.toString()).slice(-4000); };
-    child.stdout.on('data', keep);
     child.stderr.on('data', keep);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (!this.onLine(line)) keep(Buffer.from(`${line}\n`));
+    });
+    child.stdin.on('error', () => {});
     child.on('error', (e) => { this.output += e.message; });
     child.on('close', () => {
       this.ended = true;
@@ -36,6 +42,11 @@ export class Background {
   /** Throws when the process is gone. */
   check(): void {
     if (this.ended) throw new BenchError(`${this.name} ended early:\n${this.output.trim() || '(it said nothing)'}`);
+  }
+
+  /** One line to its standard input. */
+  say(line: string): void {
+    this.child.stdin!.write(`${line}\n`);
   }
 
   async stop(): Promise<void> {

@@ -1,69 +1,71 @@
-import { must, BenchError } from './children.ts';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { LoadCase } from './cases.ts';
+import { must, run } from './children.ts';
 import type { Pod } from './netns.ts';
-
-/** What one run of the load tool saw. */
-export interface LoadResult {
-  requests: number;
-  perSecond: number;
-  /** ms */
-  p50: number;
-  p99: number;
-  errors: number;
-}
-
-export interface LoadCase {
-  name: string;
-  protocol: 'h1' | 'h2';
-  connections: number;
-  /** h2 only */
-  streams: number;
-}
-
-export const CASES: LoadCase[] = [
-  { name: 'h1-1', protocol: 'h1', connections: 1, streams: 1 },
-  { name: 'h1-32', protocol: 'h1', connections: 32, streams: 1 },
-  { name: 'h1-128', protocol: 'h1', connections: 128, streams: 1 },
-  { name: 'h1-1000', protocol: 'h1', connections: 1000, streams: 1 },
-  { name: 'h2-4x32', protocol: 'h2', connections: 4, streams: 32 },
-];
+import { parseH2load, parseIperf, parseWrk, type LoadResult } from './parse.ts';
 
 /** The uid that the load runs as: the one whose connections are redirected. */
 export const LOAD_UID = 65534;
 
-/** Loads `url` from the pod for so many seconds, on one core. */
-export async function load(pod: Pod, core: number, c: LoadCase, url: string, seconds: number): Promise<LoadResult> {
-  const prefix = ['taskset', '-c', String(core), 'setpriv', `--reuid=${LOAD_UID}`, `--regid=${LOAD_UID}`, '--clear-groups'];
-  if (c.protocol === 'h1') {
-    return parseWrk(await must(pod.in(...prefix, 'wrk', '-t1', `-c${c.connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s', url)));
+/** argv in front of a program of the application: on one core, redirected. */
+export function asApplication(core: number): string[] {
+  return ['taskset', '-c', String(core), 'setpriv', `--reuid=${LOAD_UID}`, `--regid=${LOAD_UID}`, '--clear-groups'];
+}
+
+/** A message of a gRPC call: not compressed, four bytes of length. */
+export function grpcMessage(bytes: number): Buffer {
+  const message = Buffer.alloc(bytes, 'x');
+  message.writeUInt8(0, 0);
+  message.writeUInt32BE(bytes - 5, 1);
+  return message;
+}
+
+/** Makes load from one pod on one core; `dir` gets the bodies that are sent, readable by the load's user. */
+export class LoadTools {
+  private readonly pod: Pod;
+  private readonly prefix: string[];
+  private readonly dir: string;
+
+  constructor(pod: Pod, core: number, dir: string) {
+    this.pod = pod;
+    this.prefix = asApplication(core);
+    this.dir = dir;
   }
-  return parseH2load(await must(pod.in(...prefix, 'h2load', '-t1', `-c${c.connections}`, `-m${c.streams}`, `-D${seconds}`, url)));
-}
 
-const UNITS: Record<string, number> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
+  /** Loads host:port for so many seconds. */
+  async run(c: LoadCase, host: string, port: number, seconds: number): Promise<LoadResult> {
+    const url = `http://${host}:${port}${c.path}`;
+    if (c.kind === 'tcp') return this.iperf(c, host, port, seconds);
+    return c.kind === 'h1' ? this.wrk(c, url, seconds) : this.h2load(c, url, seconds);
+  }
 
-function milliseconds(text: string | undefined): number {
-  const m = /^([\d.]+)(us|ms|s|m)$/.exec(text ?? '');
-  return m === null ? NaN : Number(m[1]) * UNITS[m[2]!]!;
-}
+  private async wrk(c: LoadCase, url: string, seconds: number): Promise<LoadResult> {
+    const more: string[] = [];
+    if (c.close) more.push('-H', 'Connection: close');
+    if (c.upload > 0) {
+      const script = path.join(this.dir, 'post.lua');
+      writeFileSync(script, `wrk.method = "POST"\nwrk.body = string.rep("x", ${c.upload})\n`);
+      more.push('-s', script);
+    }
+    const out = await must(this.pod.in(...this.prefix, 'wrk', '-t1', `-c${c.connections}`, `-d${seconds}s`, '--latency', '--timeout', '10s', ...more, url));
+    return parseWrk(out, c.download);
+  }
 
-export function parseWrk(out: string): LoadResult {
-  const requests = Number(/(\d+) requests in/.exec(out)?.[1] ?? NaN);
-  const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1] ?? NaN);
-  const p = (q: string): number => milliseconds(new RegExp(`^\\s+${q}%\\s+(\\S+)$`, 'm').exec(out)?.[1]);
-  const socket = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(out);
-  const status = Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0);
-  const errors = status + (socket === null ? 0 : socket.slice(1).reduce((n, s) => n + Number(s), 0));
-  if (!Number.isFinite(requests + perSecond)) throw new BenchError(`wrk said something unknown:\n${out}`);
-  return { requests, perSecond, p50: p('50'), p99: p('99'), errors };
-}
+  private async h2load(c: LoadCase, url: string, seconds: number): Promise<LoadResult> {
+    const more: string[] = [];
+    if (c.kind === 'grpc') {
+      const body = path.join(this.dir, 'message');
+      writeFileSync(body, grpcMessage(c.upload));
+      more.push('-d', body, '-H', 'content-type: application/grpc', '-H', 'te: trailers');
+    }
+    const out = await must(this.pod.in(...this.prefix, 'h2load', '-t1', `-c${c.connections}`, `-m${c.streams}`, `-D${seconds}`, ...more, url));
+    return parseH2load(out, c.download);
+  }
 
-/** h2load gives no percentiles by itself: p50 stands for its mean, p99 is unknown. */
-export function parseH2load(out: string): LoadResult {
-  const perSecond = Number(/finished in [\d.]+s, ([\d.]+) req\/s/.exec(out)?.[1] ?? NaN);
-  const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(out);
-  const codes = /status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx/.exec(out);
-  const mean = /^time for request:\s+\S+\s+\S+\s+(\S+)/m.exec(out)?.[1];
-  if (!Number.isFinite(perSecond) || counts === null || codes === null) throw new BenchError(`h2load said something unknown:\n${out}`);
-  const requests = Number(counts[1]);
-  return { requests, perSecond, p50: milliseconds(mean), p99: NaN, errors: Number(counts[2]) + Number(counts[3]) + Number(codes[3]) + Number(codes[4]) };
+  private async iperf(c: LoadCase, host: string, port: number, seconds: number): Promise<LoadResult> {
+    const direction = c.name === 'tcp-down' ? ['-R'] : [];
+    const r = await run(this.pod.in(...this.prefix, 'iperf3', '-c', host, '-p', String(port), '-t', String(seconds), '-J', ...direction));
+    return parseIperf(r.stdout);
+  }
 }

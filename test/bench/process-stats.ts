@@ -2,12 +2,18 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds that a process and its threads have used, kernel time included. */
-export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+/** CPU seconds. */
+export interface CpuTimes { user: number; kernel: number }
+
+/** CPU seconds that a process and its threads have used. */
+export function cpuTimes(pid: number): CpuTimes {
+  return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+}
+
+export function parseStat(stat: string): CpuTimes {
   // The second field is the program's name in brackets, which may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  return { user: Number(fields[11]) / TICKS_PER_SECOND, kernel: Number(fields[12]) / TICKS_PER_SECOND };
 }
 
 /** Anonymous (private, not file-backed) memory of a process, MB of 10^6 bytes. */

@@ -1,56 +1,95 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { LoadCase } from './cases.ts';
 import { Background } from './children.ts';
 import { HAPROXY, startHaproxy } from './haproxy.ts';
-import type { LoadCase } from './load.ts';
-import { MeshBinaries, outboundPort, SERVICE, SKIPPED, startControl, startProxy } from './mesh.ts';
+import { MeshBinaries, ProxyProcess, SERVICE, SERVICE_PORTS, type Watch } from './mesh.ts';
 import type { Pods } from './netns.ts';
+import { NGINX_PORT, startNginxProxy } from './nginx-proxy.ts';
+import type { Runtime } from './runtimes.ts';
 import { UPSTREAM } from './upstream.ts';
 
 /** One thing that is measured: the processes between the load and the upstream. */
 export interface Subject {
   name: string;
-  processes: Background[];
+  processes: { name: string; process: Background }[];
+  proxies: ProxyProcess[];
   takes(c: LoadCase): boolean;
-  /** where the redirect of the client's pod leads for this case */
-  redirectTo(c: LoadCase): number;
-  url(c: LoadCase): string;
+  /** makes the redirects of both pods lead to it */
+  activate(c: LoadCase): Promise<void>;
+  /** where the load connects to */
+  host: string;
 }
 
-export const SUBJECTS = ['haproxy', 'codec', 'plain', 'mtls'] as const;
+export const SUBJECTS = ['haproxy', 'nginx', 'codec', 'plain', 'mtls'] as const;
 export type SubjectName = (typeof SUBJECTS)[number];
 
 const CODEC_PORT = 4160;
-const urlOf = (address: string) => (c: LoadCase): string => `http://${address}:${SERVICE[c.protocol]}/`;
+const NO_INBOUND = 4143;
 
-/** Starts what is asked for, all on `core`; everything else is on `loadCore`. */
-export async function startSubjects(names: SubjectName[], pods: Pods, binaries: MeshBinaries, dir: string, core: number, loadCore: number): Promise<Subject[]> {
+export interface Stage {
+  pods: Pods;
+  binaries: MeshBinaries;
+  dir: string;
+  /** of the subjects, all of them */
+  core: number;
+  anchors: string;
+  watch: Watch;
+}
+
+/** Starts what is asked for, meshes once for each runtime. */
+export async function startSubjects(names: SubjectName[], runtimes: Runtime[], stage: Stage): Promise<Subject[]> {
   const subjects: Subject[] = [];
-  if (names.includes('haproxy')) {
-    subjects.push({
-      name: 'haproxy', processes: [startHaproxy(pods.client, pods.server, dir, core)],
-      takes: () => true, redirectTo: (c) => HAPROXY[c.protocol], url: urlOf(SERVICE.plain),
-    });
-  }
-  if (names.includes('codec')) {
-    const program = path.join(path.dirname(fileURLToPath(import.meta.url)), 'codec-forwarder.ts');
-    const argv = ['taskset', '-c', String(core), process.execPath, '--max-semi-space-size=1', program, String(CODEC_PORT), pods.server.ip, String(UPSTREAM.direct.h1)];
-    subjects.push({
-      name: 'codec alone', processes: [new Background('the codec forwarder', pods.client.in(...argv))],
-      takes: (c) => c.protocol === 'h1', redirectTo: () => CODEC_PORT, url: urlOf(SERVICE.plain),
-    });
-  }
-  if (!names.includes('plain') && !names.includes('mtls')) return subjects;
-  const anchors = await startControl(pods, dir, loadCore);
-  await binaries.redirect(pods.server, outboundPort(9), SKIPPED);
-  if (names.includes('plain')) {
-    const proxy = await startProxy(pods.client, binaries, 'client', 0, anchors, core);
-    subjects.push({ name: 'mesh plain', processes: [proxy], takes: () => true, redirectTo: () => outboundPort(0), url: urlOf(SERVICE.plain) });
-  }
-  if (names.includes('mtls')) {
-    const outbound = await startProxy(pods.client, binaries, 'client', 1, anchors, core);
-    const inbound = await startProxy(pods.server, binaries, 'server', 0, anchors, core);
-    subjects.push({ name: 'mesh mTLS pair', processes: [outbound, inbound], takes: () => true, redirectTo: () => outboundPort(1), url: urlOf(SERVICE.meshed) });
+  for (const name of names) {
+    if (name === 'plain' || name === 'mtls') {
+      for (const r of runtimes) subjects.push(await mesh(name, r, runtimes.length > 1, subjects.length, stage));
+    } else subjects.push(other(name, stage));
   }
   return subjects;
+}
+
+export async function stopSubjects(subjects: Subject[]): Promise<void> {
+  await Promise.all(subjects.flatMap((s) => s.processes.map((p) => p.process.stop())));
+}
+
+export function portOf(c: LoadCase): number {
+  return SERVICE_PORTS[c.kind];
+}
+
+function other(name: 'haproxy' | 'nginx' | 'codec', { pods, binaries, dir, core }: Stage): Subject {
+  const { process, port, takes } = {
+    haproxy: () => ({ process: startHaproxy(pods.client, pods.server, dir, core), port: (c: LoadCase) => HAPROXY[c.kind], takes: () => true }),
+    nginx: () => ({ process: startNginxProxy(pods.client, pods.server, dir, core), port: () => NGINX_PORT, takes: isH1 }),
+    codec: () => ({ process: startCodec(pods, core), port: () => CODEC_PORT, takes: isH1 }),
+  }[name]();
+  return {
+    name: name === 'codec' ? 'codec alone' : name, processes: [{ name, process }], proxies: [], takes, host: SERVICE.plain,
+    activate: async (c) => binaries.redirect(pods.client, port(c), NO_INBOUND),
+  };
+}
+
+function isH1(c: LoadCase): boolean {
+  return c.kind === 'h1';
+}
+
+function startCodec(pods: Pods, core: number): Background {
+  const program = path.join(path.dirname(fileURLToPath(import.meta.url)), 'codec-forwarder.ts');
+  const argv = ['taskset', '-c', String(core), process.execPath, '--max-semi-space-size=1', program, String(CODEC_PORT), pods.server.ip, String(UPSTREAM.direct.h1)];
+  return new Background('the codec forwarder', pods.client.in(...argv));
+}
+
+async function mesh(kind: 'plain' | 'mtls', runtime: Runtime, tellRuntime: boolean, index: number, { pods, binaries, core, anchors, watch }: Stage): Promise<Subject> {
+  const start = async (side: 'client' | 'server'): Promise<ProxyProcess> => ProxyProcess.start({ pod: pods[side], side, index, core, runtime, anchors, watch }, binaries);
+  const name = `${kind === 'plain' ? 'mesh plain' : 'mesh mTLS pair'}${tellRuntime ? ` ${runtime.name}` : ''}`;
+  const outbound = await start('client');
+  const inbound = kind === 'mtls' ? await start('server') : null;
+  const proxies = inbound === null ? [outbound] : [outbound, inbound];
+  return {
+    name, proxies, takes: () => true, host: kind === 'plain' ? SERVICE.plain : SERVICE.meshed,
+    processes: proxies.map((p, i) => ({ name: proxies.length === 1 ? name : `${name}, ${i === 0 ? 'client' : 'server'}`, process: p.process })),
+    activate: async () => {
+      await binaries.redirect(pods.client, outbound.outboundPort, NO_INBOUND);
+      if (inbound !== null) await binaries.redirect(pods.server, outbound.outboundPort, inbound.inboundPort);
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { run, BenchError } from './children.ts';
 
 /** Programs that the bench runs, and the Debian packages that have them. */
 const TOOLS: Record<string, string> = {
-  haproxy: 'haproxy', nginx: 'nginx-light', wrk: 'wrk', h2load: 'nghttp2-client', taskset: 'util-linux', setpriv: 'util-linux', ip: 'iproute2', iptables: 'iptables',
+  haproxy: 'haproxy', nginx: 'nginx-light', wrk: 'wrk', h2load: 'nghttp2-client', nghttpd: 'nghttp2-server', iperf3: 'iperf3', openssl: 'openssl', taskset: 'util-linux', setpriv: 'util-linux', ip: 'iproute2', iptables: 'iptables',
 };
 
 async function missing(): Promise<string[]> {
