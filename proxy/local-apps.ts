@@ -1,12 +1,12 @@
 import { addrText, type SocketAddr } from './accept/addr.ts';
 import { Balancer } from './balance/balancer.ts';
 import type { PoolConfig } from './balance/pool.ts';
+import { alone } from './balance/settings.ts';
 import type { Layer } from './message/contract.ts';
 
 /** Ports whose connections are kept at a time; clients choose the numbers, so there is a bound. */
 const MAX_APPS = 512;
 const FAIL_FAST_MS = 1_000;
-const MAX_WAITING = 10_000;
 
 const through: Layer = (next) => next;
 
@@ -25,7 +25,7 @@ export class LocalApps {
     const key = addrText(addr);
     let b = this.byAddr.get(key);
     if (b !== undefined) return b;
-    b = new Balancer(key, { pool: this.pool, failFastMs: FAIL_FAST_MS, maxWaiting: MAX_WAITING, layers: () => through, random: this.random });
+    b = new Balancer(key, { pool: this.pool, settings: alone(FAIL_FAST_MS), layers: () => through, random: this.random });
     b.add([{ addr: { ip: addr.ip, port: addr.port }, weight: 1, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 }]);
     if (this.byAddr.size >= MAX_APPS) {
       const [oldest, gone] = this.byAddr.entries().next().value!;

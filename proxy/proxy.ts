@@ -4,7 +4,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { adminService } from './admin/server.ts';
 import type { BalancerConfig } from './balance/balancer.ts';
+import { BalancerMetrics } from './balance/metrics.ts';
 import { dialAddr, type PoolConfig } from './balance/pool.ts';
+import { alone, DEFAULTS } from './balance/settings.ts';
 import { Core } from './core.ts';
 import { Balancers } from './discover/balancers.ts';
 import { Certifier } from './discover/certify.ts';
@@ -45,13 +47,14 @@ const ANCHORS_POLL_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
 const TARGET_TIMEOUT_MS = 10_000;
 const TARGET_IDLE_MS = 5 * 60_000;
-const POOL = { idleMs: 30_000, maxConnections: 10_000 };
+const POOL = { idleMs: 30_000, maxConnections: 10_000, reuse: null };
 
 /** One proxy: every part, made once and wired together. Sockets come from outside. */
 export class Proxy {
   readonly acceptInbound: (s: Socket) => void;
   readonly acceptOutbound: (s: Socket) => void;
   readonly metrics: Metrics = createMetrics();
+  private readonly balancerMetrics = new BalancerMetrics(this.metrics.registry);
   onShutdown: () => void = () => {};
   private readonly deps: ProxyDeps;
   private readonly core: Core;
@@ -87,7 +90,7 @@ export class Proxy {
     this.certifier = new Certifier(channel('identity', env.identity.service), env.identity, this.credentials, deps.readToken, log);
 
     const pool = this.poolConfig(env.connectTimeoutMs.outbound, 100, true);
-    const balancers = new Balancers(destination, env.destination.context, (name) => this.balancerConfig(name, pool, outboundEndpointLayers(this.core)));
+    const balancers = new Balancers(destination, env.destination.context, () => this.balancerConfig(pool, outboundEndpointLayers(this.core)));
     const targets = new Targets({
       clock, log, destination, policy, balancers, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
       context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
@@ -196,17 +199,13 @@ export class Proxy {
     };
   }
 
-  private balancerConfig(name: string, pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
-    const ready = this.metrics.endpoints.with({ backend: name, endpoint_state: 'ready' });
-    return {
-      pool, layers, random: this.deps.random, failFastMs: 3_000, maxWaiting: 10_000,
-      onSize: (n) => { ready.value = n; },
-    };
+  private balancerConfig(pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
+    return { pool, layers, random: this.deps.random, settings: DEFAULTS, made: this.balancerMetrics.track };
   }
 
   private controlConfig(name: string, { identity }: ServiceAddr): BalancerConfig {
     const labels = { addr: name, ...(identity === null ? { tls: 'no_identity', no_tls_reason: 'loopback' } : { tls: 'true', server_id: identity }) };
     const counted = measure({ metrics: this.metrics.control, clock: this.deps.clock, labels, anyAuthority: true });
-    return { pool: this.poolConfig(3_000, 200, false), layers: () => counted, random: this.deps.random, failFastMs: 10_000, maxWaiting: 10_000 };
+    return { pool: this.poolConfig(3_000, 200, false), layers: () => counted, random: this.deps.random, settings: alone(10_000) };
   }
 }

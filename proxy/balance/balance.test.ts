@@ -10,6 +10,7 @@ import { dispatch } from './dispatch.ts';
 import type { EndpointInfo } from './endpoint.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import type { PoolConfig } from './pool.ts';
+import { DEFAULTS } from './settings.ts';
 
 const info = (ip: string): EndpointInfo => ({ addr: { ip, port: 80 }, weight: 1, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 });
 const through: Layer = (next) => next;
@@ -68,7 +69,7 @@ function setup(ips: string[], s: Setup): { balancer: Balancer; clock: ManualCloc
   const dials: string[] = [];
   const byPort = new Map<net.Socket, string>();
   const pool: PoolConfig = {
-    clock, idleMs: 1000, maxConnections: 10, retryDelayMs: 100,
+    clock, idleMs: 1000, maxConnections: 10, retryDelayMs: 100, reuse: null,
     connect: (i, _p, done, failed) => {
       dials.push(i.addr.ip);
       queueMicrotask(() => {
@@ -87,7 +88,7 @@ function setup(ips: string[], s: Setup): { balancer: Balancer; clock: ManualCloc
   };
   let seed = 1;
   const random = (): number => (seed = (seed * 16807) % 2147483647) / 2147483647;
-  const balancer = new Balancer('svc', { pool, failFastMs: 3000, maxWaiting: 2, layers: () => through, random });
+  const balancer = new Balancer('svc', { pool, settings: { ...DEFAULTS, capacity: 2 }, layers: () => through, random });
   if (ips.length > 0) balancer.add(ips.map(info));
   return {
     balancer, clock, asked, dials,

@@ -1,58 +1,97 @@
-import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { addrText } from '../accept/addr.ts';
 import { ProxyError } from '../errors.ts';
 import type { Layer } from '../message/contract.ts';
-import { Endpoint, type EndpointInfo } from './endpoint.ts';
+import { Endpoint, type EndpointInfo, type EndpointOwner } from './endpoint.ts';
+import { Gate } from './gate.ts';
 import type { PoolConfig } from './pool.ts';
+import type { BalanceSettings } from './settings.ts';
+import { Tiers } from './tiers.ts';
 
 export interface BalancerConfig {
   pool: PoolConfig;
-  /** how long an exchange waits for an endpoint before it fails with FAIL_FAST */
-  failFastMs: number;
-  /** exchanges that may wait at a time; more are shed */
-  maxWaiting: number;
+  settings: BalanceSettings;
   /** layers between the balancer and each endpoint's connections */
   layers: (e: Endpoint) => Layer;
   random: () => number;
-  /** told of every change of the number of endpoints */
-  onSize?: (ready: number) => void;
+  /** told of each balancer that is made (metrics) */
+  made?: (b: Balancer) => void;
 }
 
-interface Waiting { retry: () => void; failed: (e: ProxyError) => void; deadline: number }
+/** What can be said of a balancer at a moment, for metrics. */
+export interface BalancerState {
+  /** endpoints that can be used; that cannot be connected to; that the breaker has taken out */
+  ready: number;
+  down: number;
+  ejected: number;
+  /** exchanges that wait for an endpoint */
+  waiting: number;
+  /** whatever comes fails at once */
+  failFast: boolean;
+}
 
-/**
- * The endpoints of one service, and which of them comes next: of two drawn at random, the one with the smaller load (power of two choices over
- * peak EWMA times what is in flight).
- */
+/** The endpoints of one service, which of them comes next, and who waits while there is none. */
 export class Balancer {
   readonly name: string;
   readonly clock: Clock;
+  /** endpoints that the breaker has taken out since takeCounts */
+  private ejections = 0;
+  closed = false;
   private readonly config: BalancerConfig;
+  private readonly owner: EndpointOwner;
   private readonly byAddr = new Map<string, Endpoint>();
-  private endpoints: Endpoint[] = [];
-  private waiting: Waiting[] = [];
-  private timer: Timer | null = null;
-  /** the service is known to exist, or an update came */
+  private readonly gate: Gate;
+  private tiers: Tiers;
+  /** an update came: the service is known */
   private known = false;
 
   constructor(name: string, config: BalancerConfig) {
     this.name = name;
     this.config = config;
     this.clock = config.pool.clock;
+    this.tiers = this.arrange();
+    this.owner = {
+      ...config,
+      mayEject: () => this.canSpare(),
+      onUp: () => this.gate.open(),
+      onEject: () => { this.ejections++; },
+    };
+    this.gate = new Gate({
+      clock: this.clock, capacity: config.settings.capacity, failFastMs: config.settings.failFastMs, name,
+      retryAt: () => this.retryAt(), why: () => this.noEndpoint(),
+    });
+    config.made?.(this);
   }
 
   get size(): number {
-    return this.endpoints.length;
+    return this.byAddr.size;
   }
 
-  /** Adds endpoints or replaces those whose description changed. */
+  /** What has happened since the last call. */
+  takeCounts(): { ejections: number; failFasts: number } {
+    const counts = { ejections: this.ejections, failFasts: this.gate.shuts };
+    this.ejections = this.gate.shuts = 0;
+    return counts;
+  }
+
+  state(): BalancerState {
+    const s = { ready: 0, down: 0, ejected: 0, waiting: this.gate.waiting, failFast: this.gate.failFast };
+    for (const e of this.byAddr.values()) {
+      if (e.ejected) s.ejected++;
+      else if (e.ready) s.ready++;
+      else s.down++;
+    }
+    return s;
+  }
+
+  /** Adds endpoints or replaces those whose description changed. Exchanges that run on a replaced one are not disturbed. */
   add(infos: EndpointInfo[]): void {
     for (const info of infos) {
       const key = addrText(info.addr);
       const old = this.byAddr.get(key);
       if (old !== undefined && JSON.stringify(old.info) === JSON.stringify(info)) continue;
       old?.pool.drain();
-      this.byAddr.set(key, new Endpoint(info, this.config.pool, this.config.layers));
+      this.byAddr.set(key, new Endpoint(info, this.owner));
     }
     this.changed();
   }
@@ -70,81 +109,65 @@ export class Balancer {
     this.remove([...this.byAddr.values()].map((e) => e.info.addr));
   }
 
+  /** Nobody uses it any more: exchanges that run are finished. */
+  close(): void {
+    this.closed = true;
+    this.clear();
+  }
+
   private changed(): void {
     this.known = true;
-    this.endpoints = [...this.byAddr.values()];
-    this.config.onSize?.(this.endpoints.length);
-    this.wake();
+    this.tiers = this.arrange();
+    if (this.retryAt() <= this.clock.now()) this.gate.open();
   }
 
-  /** The endpoint for the next exchange, never one of `tried` while there is another; null when none can be used now. */
-  pick(tried: readonly Endpoint[] | null): Endpoint | null {
+  private arrange(): Tiers {
+    return new Tiers(this.byAddr.values(), this.config.settings.slowStartMs, this.clock, this.config.random);
+  }
+
+  /** The endpoint for the next exchange, never one of `tried` while another is available; null when none is. `key` as in Tiers. */
+  pick(tried: readonly Endpoint[] | null, key = -1): Endpoint | null {
+    return this.tiers.pick(tried, key);
+  }
+
+  /** An exchange could be sent somewhere at this moment: what failover goes by. */
+  get available(): boolean {
     const now = this.clock.now();
-    let all = this.endpoints;
-    const n = all.length;
-    if (n === 0) return null;
-    const { random } = this.config;
-    if (tried === null) {
-      // Two draws settle nearly every pick; the slow path looks at everybody.
-      const a = all[(random() * n) | 0]!;
-      const b = all[(random() * n) | 0]!;
-      const aUp = a.available(now);
-      const bUp = b.available(now);
-      if (aUp && bUp) return b.load(now) < a.load(now) ? b : a;
-    }
-    all = all.filter((e) => e.available(now));
-    const fresh = tried === null ? all : all.filter((e) => !tried.includes(e));
-    const from = fresh.length > 0 ? fresh : all;
-    if (from.length === 0) return null;
-    const a = from[(random() * from.length) | 0]!;
-    const b = from[(random() * from.length) | 0]!;
-    return b.load(now) < a.load(now) ? b : a;
+    for (const e of this.byAddr.values()) if (e.available(now)) return true;
+    return false;
   }
 
-  /** Waits until an endpoint may be usable, then calls retry; or fails at `deadline` (clock.now). Returns the way to stop waiting. */
-  wait(deadline: number, retry: () => void, failed: (e: ProxyError) => void): () => void {
-    if (this.waiting.length >= this.config.maxWaiting) {
-      failed(new ProxyError('LOAD_SHED', `${this.waiting.length} requests wait for an endpoint of ${this.name}`));
-      return () => {};
-    }
-    const w: Waiting = { retry, failed, deadline };
-    this.waiting.push(w);
-    this.arm();
-    return () => {
-      const i = this.waiting.indexOf(w);
-      if (i >= 0) this.waiting.splice(i, 1);
-    };
+  /** Nothing has been heard of its endpoints yet. */
+  get awaited(): boolean {
+    return !this.known;
   }
 
-  deadline(): number {
-    return this.clock.now() + this.config.failFastMs;
+  /** Waits until an endpoint may be usable, then calls retry; fails when that takes too long, or too many wait. Returns the way to stop waiting. */
+  wait(retry: () => void, failed: (e: ProxyError) => void): () => void {
+    return this.gate.wait(retry, failed);
   }
 
-  private arm(): void {
-    this.clock.cancel(this.timer);
-    this.timer = null;
-    if (this.waiting.length === 0) return;
+  /** clock.now from which an endpoint can be tried; Infinity without endpoints. */
+  private retryAt(): number {
     let at = Infinity;
-    for (const w of this.waiting) at = Math.min(at, w.deadline);
-    for (const e of this.endpoints) at = Math.min(at, e.retryAt);
-    this.timer = this.clock.after(Math.max(5, at - this.clock.now()), () => this.wake());
+    for (const e of this.byAddr.values()) at = Math.min(at, e.retryAt);
+    return at;
   }
 
-  private wake(): void {
-    const now = this.clock.now();
-    const batch = this.waiting;
-    this.waiting = [];
-    for (const w of batch) {
-      if (this.endpoints.some((e) => e.available(now))) w.retry();
-      else if (now >= w.deadline) w.failed(this.noEndpoint());
-      else this.waiting.push(w);
-    }
-    this.arm();
+  /** Taking one endpoint out leaves as many as there have to be. */
+  private canSpare(): boolean {
+    const floor = this.config.settings.breaker?.minReady ?? 0;
+    let ready = -1;
+    for (const e of this.byAddr.values()) if (e.ready) ready++;
+    return ready >= floor;
   }
 
   private noEndpoint(): ProxyError {
-    if (!this.known) return new ProxyError('FAIL_FAST', `discovery has not answered for ${this.name}`);
-    if (this.endpoints.length === 0) return new ProxyError('NO_ENDPOINTS', `${this.name} has no ready endpoint`);
-    return new ProxyError('FAIL_FAST', `none of the ${this.endpoints.length} endpoints of ${this.name} can be connected to`);
+    const { name } = this;
+    if (!this.known) return new ProxyError('FAIL_FAST', `discovery has not answered for ${name}`);
+    if (this.size === 0) return new ProxyError('NO_ENDPOINTS', `${name} has no ready endpoint`);
+    const { ejected } = this.state();
+    const why = ejected === 0 ? 'can be connected to' : `is in use: ${ejected} failed too often and the others cannot be connected to`;
+    return new ProxyError('FAIL_FAST', `none of the ${this.size} endpoints of ${name} ${why}`);
   }
 }

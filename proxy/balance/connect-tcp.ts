@@ -10,14 +10,14 @@ import type { PoolConfig } from './pool.ts';
  */
 export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: number, done: (socket: Socket) => void, failed: (error: ProxyError) => void): () => void {
   const tried: Endpoint[] = [];
-  const deadline = balancer.deadline();
   let stop: () => void = () => {};
   const next = (): void => {
     const endpoint = balancer.pick(tried.length === 0 ? null : tried);
     if (endpoint === null) {
-      stop = balancer.wait(deadline, next, failed);
+      stop = balancer.wait(next, failed);
       return;
     }
+    endpoint.picked();
     const startedAt = balancer.clock.now();
     const dial = pool.connect(endpoint.info, null, (socket) => {
       const now = balancer.clock.now();

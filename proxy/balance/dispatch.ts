@@ -1,7 +1,8 @@
-import { addrText } from '../accept/addr.ts';
-import { ProxyError } from '../errors.ts';
+import type { ProxyError } from '../errors.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { ClientConnection, Fields, RequestHead, RequestStream, ResponseHead, ResponseStream, Service } from '../message/contract.ts';
+import { affinityKey, hashText, newKey, withCookie, type AffinityConfig } from './affinity.ts';
+import { Attempt } from './attempt.ts';
 import type { Balancer } from './balancer.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Protocol } from './pool.ts';
@@ -14,6 +15,8 @@ export interface DispatchConfig {
   fail: (head: RequestHead, client: ResponseStream, error: ProxyError) => void;
   /** endpoints tried for one exchange, when those before could not be connected to or refused it unprocessed */
   maxTries: number;
+  /** requests with the same key go to the same endpoint; `random` makes keys for clients that are given a cookie */
+  affinity?: { config: AffinityConfig; random: () => number } | null;
   onRetry?: () => void;
   /** may put itself between the endpoint's answer and the client (tap) */
   observe?: (head: RequestHead, endpoint: Endpoint, answer: ResponseStream) => ResponseStream;
@@ -23,7 +26,7 @@ export interface DispatchConfig {
 export function dispatch(config: DispatchConfig): Service {
   return (head, ended, client) => {
     const d = new Dispatched(config, head, ended, client);
-    d.next();
+    d.begin();
     return d;
   };
 }
@@ -38,13 +41,18 @@ class Dispatched implements RequestStream {
   readonly config: DispatchConfig;
   readonly client: ResponseStream;
   readonly replay: ReplayBuffer;
-  private readonly head: RequestHead;
+  readonly head: RequestHead;
+  done = false;
   private current: Attempt | null = null;
   private up: RequestStream | null = null;
   private tried: Endpoint[] | null = null;
   private stopWaiting: (() => void) | null = null;
-  private deadline = 0;
-  done = false;
+  /** the call that made this object has returned */
+  private returned = false;
+  /** hash of the session's key, -1 without one */
+  private key = -1;
+  /** a key that the client is told of with its answer, or '' */
+  private newKey = '';
   /** request bytes given back to the client so far, over all tries */
   credited = 0;
 
@@ -55,29 +63,54 @@ class Dispatched implements RequestStream {
     this.replay = new ReplayBuffer(MAX_REPLAY, ended);
   }
 
+  begin(): void {
+    const { affinity } = this.config;
+    if (affinity !== undefined && affinity !== null) this.findKey(affinity.config, affinity.random);
+    this.next();
+    this.returned = true;
+  }
+
+  private findKey(config: AffinityConfig, random: () => number): void {
+    let key = affinityKey(config, this.head);
+    if (key === null && 'cookie' in config) key = this.newKey = newKey(random);
+    if (key !== null) this.key = hashText(key);
+  }
+
   /** Tries the next endpoint. */
   next(): void {
     if (this.done) return;
     const { balancer, protocol } = this.config;
     this.stopWaiting = null;
-    const endpoint = balancer.pick(this.tried);
+    const endpoint = balancer.pick(this.tried, this.key);
     if (endpoint === null) {
-      if (this.deadline === 0) this.deadline = balancer.deadline();
-      this.stopWaiting = balancer.wait(this.deadline, () => this.next(), (error) => this.fail(error));
+      this.wait();
       return;
     }
+    const probe = endpoint.picked();
     const kind = protocol(this.head, endpoint);
     const conn = endpoint.pool.take(kind);
-    if (conn === null) this.waitForConnection(endpoint, kind);
-    else this.start(endpoint, conn);
+    if (conn === null) this.waitForConnection(endpoint, kind, probe);
+    else this.start(endpoint, conn, probe);
   }
 
-  private waitForConnection(endpoint: Endpoint, kind: Protocol): void {
+  private wait(): void {
+    let settled = false;
+    const stop = this.config.balancer.wait(() => {
+      settled = true;
+      this.next();
+    }, (error) => {
+      settled = true;
+      this.fail(error);
+    });
+    if (!settled) this.stopWaiting = stop;
+  }
+
+  private waitForConnection(endpoint: Endpoint, kind: Protocol, probe: boolean): void {
     let settled = false;
     const stop = endpoint.pool.wait(kind, {
       ready: (conn) => {
         settled = true;
-        this.start(endpoint, conn);
+        this.start(endpoint, conn, probe);
       },
       failed: (error) => {
         settled = true;
@@ -100,10 +133,10 @@ class Dispatched implements RequestStream {
     else this.next();
   }
 
-  private start(endpoint: Endpoint, conn: ClientConnection): void {
+  private start(endpoint: Endpoint, conn: ClientConnection, probe: boolean): void {
     if (this.done) return;
     this.stopWaiting = null;
-    const attempt = new Attempt(this, endpoint, this.config.balancer.clock.now());
+    const attempt = new Attempt(this, endpoint, this.config.balancer.clock.now(), probe);
     this.current = attempt;
     const { observe } = this.config;
     const up = endpoint.call(conn, this.head, this.replay.bodiless, observe === undefined ? attempt : observe(this.head, endpoint, attempt));
@@ -129,6 +162,13 @@ class Dispatched implements RequestStream {
     if (this.done) return;
     this.done = true;
     this.config.fail(this.head, this.client, error);
+    // The rest of the request goes nowhere: whoever sends it may stop. What asked for a tunnel has nothing more to send.
+    if (this.returned && !this.replay.ended && this.head.upgrade === '' && this.head.method !== 'CONNECT') this.client.reset(RESET.noError);
+  }
+
+  /** The head as the client gets it. */
+  answerHead(head: ResponseHead): ResponseHead {
+    return this.newKey === '' ? head : withCookie(this.config.affinity!.config, this.newKey, head);
   }
 
   data(buf: Buffer, start: number, end: number): void {
@@ -147,91 +187,11 @@ class Dispatched implements RequestStream {
     if (this.done) return;
     this.done = true;
     this.stopWaiting?.();
-    this.current?.release();
+    this.current?.abandoned(reason);
     this.up?.reset(reason);
   }
 
   credit(n: number): void {
     this.up?.credit(n);
-  }
-}
-
-/** The answer of one try. Its figures go into the endpoint's load estimate. */
-class Attempt implements ResponseStream {
-  private readonly owner: Dispatched;
-  private readonly endpoint: Endpoint;
-  private readonly startedAt: number;
-  private released = false;
-  private answered = false;
-  private creditedNow = 0;
-
-  constructor(owner: Dispatched, endpoint: Endpoint, startedAt: number) {
-    this.owner = owner;
-    this.endpoint = endpoint;
-    this.startedAt = startedAt;
-    endpoint.pending++;
-  }
-
-  release(): void {
-    if (this.released) return;
-    this.released = true;
-    this.endpoint.pending--;
-  }
-
-  informational(head: ResponseHead): void {
-    this.owner.replay.drop();
-    this.owner.client.informational(head);
-  }
-
-  head(head: ResponseHead): void {
-    this.answered = true;
-    this.endpoint.alive();
-    this.owner.replay.drop();
-    const now = this.owner.config.balancer.clock.now();
-    this.endpoint.observe(now - this.startedAt, now);
-    this.owner.client.head(head);
-  }
-
-  data(buf: Buffer, start: number, end: number): void {
-    this.owner.client.data(buf, start, end);
-  }
-
-  end(trailers: Fields | null): void {
-    this.release();
-    this.owner.client.end(trailers);
-  }
-
-  reset(reason: Reset): void {
-    this.release();
-    const error = this.answered ? null : this.errorOf(reason);
-    if (error === null) {
-      this.owner.done = true;
-      this.owner.client.reset(reason);
-      return;
-    }
-    if (reason === RESET.refused) {
-      this.endpoint.refused();
-      if (this.owner.refused(this.endpoint)) return;
-    }
-    this.owner.fail(error);
-  }
-
-  /** What a client that has no answer yet is told of a reset; null when the reset itself says it. */
-  private errorOf(reason: Reset): ProxyError | null {
-    const at = addrText(this.endpoint.info.addr);
-    if (reason === RESET.refused) return new ProxyError('CONNECT', `${at} did not take the request`);
-    if (reason === RESET.io) return new ProxyError('IO', `the connection to ${at} broke before it answered`);
-    return reason === RESET.protocol ? new ProxyError('BAD_GATEWAY', `the answer of ${at} breaks the protocol`) : null;
-  }
-
-  credit(n: number): void {
-    // A second try takes bytes that the client was given credit for already.
-    const owner = this.owner;
-    const before = owner.credited;
-    this.creditedNow += n;
-    if (this.creditedNow > before) {
-      owner.credited = this.creditedNow;
-      owner.client.credit(this.creditedNow - before);
-    }
   }
 }

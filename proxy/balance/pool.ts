@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { SocketAddr } from '../accept/addr.ts';
-import { ProxyError } from '../errors.ts';
+import type { ProxyError } from '../errors.ts';
 import type { Dial } from '../mesh-tls/originate.ts';
 import type { ClientConnection } from '../message/contract.ts';
 import type { EndpointInfo } from './endpoint.ts';
+import { IdleConnections, type Idle } from './idle.ts';
 
 export type Protocol = 'http1' | 'http2';
 
@@ -13,7 +14,7 @@ export interface PoolConfig {
   /** opens a transport to the endpoint for a protocol (null: opaque bytes) */
   connect: (info: EndpointInfo, protocol: Protocol | null, done: (socket: Socket) => void, failed: (error: ProxyError) => void) => Dial;
   /** wraps a fresh socket in a codec */
-  http1: (socket: Socket) => ClientConnection;
+  http1: (socket: Socket) => Idle;
   http2: (socket: Socket) => ClientConnection;
   /** an HTTP/1 connection unused for this long is closed */
   idleMs: number;
@@ -21,7 +22,12 @@ export interface PoolConfig {
   maxConnections: number;
   /** an endpoint that could not be connected to is left alone for this long, doubling to 10 s; 0: never */
   retryDelayMs: number;
+  /** a connection takes no more exchanges after so many, or when it is so old (milliseconds); null: as many and as long as it lives */
+  reuse: ReuseLimits | null;
 }
+
+/** 0 is no limit. */
+export interface ReuseLimits { maxRequests: number; maxAgeMs: number }
 
 export interface Waiter { ready: (conn: ClientConnection) => void; failed: (error: ProxyError) => void }
 
@@ -32,8 +38,9 @@ export interface Waiter { ready: (conn: ClientConnection) => void; failed: (erro
 export class ConnectionPool {
   private readonly lanes: Record<Protocol, Lane>;
 
-  constructor(info: EndpointInfo, config: PoolConfig) {
-    this.lanes = { http1: new Lane(info, config, 'http1'), http2: new Lane(info, config, 'http2') };
+  /** `onLeft`: the peer ended an HTTP/2 connection */
+  constructor(info: EndpointInfo, config: PoolConfig, onLeft: () => void) {
+    this.lanes = { http1: new Lane(info, config, 'http1', onLeft), http2: new Lane(info, config, 'http2', onLeft) };
   }
 
   /** A connection that can take an exchange right now, or null. */
@@ -59,37 +66,48 @@ export class ConnectionPool {
 
 class Lane {
   readonly conns: ClientConnection[] = [];
-  /** idle HTTP/1 connections, the one used last at the end; those that closed meanwhile are passed over */
-  private readonly free: ClientConnection[] = [];
+  private readonly idle: IdleConnections;
   private readonly waiters: Waiter[] = [];
   private readonly dials = new Set<Dial>();
-  private readonly idleSince = new Map<ClientConnection, number>();
-  private sweeper: Timer | null = null;
+  /** what each connection has been used for; only with limits */
+  private readonly uses = new Map<ClientConnection, { bornAt: number; left: number }>();
   private draining = false;
   private readonly info: EndpointInfo;
   private readonly config: PoolConfig;
   private readonly protocol: Protocol;
+  private readonly onLeft: () => void;
 
-  constructor(info: EndpointInfo, config: PoolConfig, protocol: Protocol) {
+  constructor(info: EndpointInfo, config: PoolConfig, protocol: Protocol, onLeft: () => void) {
     this.info = info;
     this.config = config;
     this.protocol = protocol;
+    this.onLeft = onLeft;
+    this.idle = new IdleConnections(config.clock, config.idleMs);
   }
 
   take(): ClientConnection | null {
     if (this.waiters.length > 0) return null;
-    if (this.protocol === 'http1') return this.takeFree();
-    for (const c of this.conns) if (c.capacity > 0) return c;
+    if (this.protocol === 'http1') {
+      const c = this.idle.take();
+      return c === null || !this.spent(c) ? c : this.take();
+    }
+    for (const c of this.conns) if (c.capacity > 0 && !this.spent(c)) return c;
     return null;
   }
 
-  /** The idle HTTP/1 connection used last; looking through busy ones would cost their number with every request. */
-  private takeFree(): ClientConnection | null {
-    for (let c = this.free.pop(); c !== undefined; c = this.free.pop()) {
-      this.idleSince.delete(c);
-      if (c.capacity > 0) return c;
+  /** Counts one more exchange on a connection; true when it has had its share, and it is closed then. */
+  private spent(conn: ClientConnection): boolean {
+    const { reuse, clock } = this.config;
+    if (reuse === null) return false;
+    const use = this.uses.get(conn)!;
+    if (use.left > 0 && (reuse.maxAgeMs === 0 || clock.now() - use.bornAt < reuse.maxAgeMs)) {
+      use.left--;
+      return false;
     }
-    return null;
+    conn.onChange = null;
+    this.gone(conn);
+    conn.drain();
+    return true;
   }
 
   wait(waiter: Waiter): () => void {
@@ -121,8 +139,10 @@ class Lane {
   }
 
   private opened(socket: Socket): void {
+    const { clock, reuse } = this.config;
     const conn = this.config[this.protocol](socket);
     this.conns.push(conn);
+    if (reuse !== null) this.uses.set(conn, { bornAt: clock.now(), left: reuse.maxRequests || Infinity });
     conn.onChange = () => this.changed(conn);
     this.changed(conn);
     if (this.draining) conn.drain();
@@ -134,39 +154,34 @@ class Lane {
     for (const w of losers) w.failed(error);
   }
 
+  private gone(conn: ClientConnection): void {
+    const i = this.conns.indexOf(conn);
+    if (i >= 0) this.conns.splice(i, 1);
+    this.uses.delete(conn);
+  }
+
   private changed(conn: ClientConnection): void {
     if (conn.closed) {
-      const i = this.conns.indexOf(conn);
-      if (i >= 0) this.conns.splice(i, 1);
-      if (this.idleSince.delete(conn)) this.free.splice(this.free.indexOf(conn), 1);
+      this.gone(conn);
+      this.idle.remove(conn);
+      if (this.protocol === 'http2' && !this.draining) this.onLeft();
       if (this.waiters.length > this.dials.size && (this.protocol === 'http1' || this.dials.size === 0)) this.open();
       return;
     }
-    while (this.waiters.length > 0 && conn.capacity > 0) this.waiters.shift()!.ready(conn);
+    while (this.waiters.length > 0 && conn.capacity > 0) {
+      if (this.spent(conn)) {
+        this.open();
+        return;
+      }
+      this.waiters.shift()!.ready(conn);
+    }
     if (this.protocol === 'http2' && this.waiters.length > 0 && this.dials.size === 0 && this.conns.length < this.config.maxConnections) this.open();
-    if (this.protocol === 'http1' && conn.active === 0 && conn.capacity > 0 && !this.idleSince.has(conn)) {
-      this.idleSince.set(conn, this.config.clock.now());
-      this.free.push(conn);
-      this.sweeper ??= this.config.clock.after(this.config.idleMs, () => this.sweep());
-    }
-  }
-
-  private sweep(): void {
-    this.sweeper = null;
-    const limit = this.config.clock.now() - this.config.idleMs;
-    for (const [conn, since] of this.idleSince) {
-      if (since > limit) continue;
-      this.idleSince.delete(conn);
-      const i = this.free.indexOf(conn);
-      if (i >= 0) this.free.splice(i, 1);
-      if (conn.active === 0) conn.drain();
-    }
-    if (this.idleSince.size > 0) this.sweeper = this.config.clock.after(this.config.idleMs, () => this.sweep());
+    if (this.protocol === 'http1' && conn.active === 0 && conn.capacity > 0) this.idle.add(conn);
   }
 
   drain(): void {
     this.draining = true;
-    this.config.clock.cancel(this.sweeper);
+    this.idle.stop();
     for (const c of this.conns.slice()) c.drain();
   }
 }

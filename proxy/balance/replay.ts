@@ -25,6 +25,11 @@ export class ReplayBuffer {
     return !this.lost;
   }
 
+  /** the request has been received in full */
+  get ended(): boolean {
+    return this.ended_;
+  }
+
   /** the request never had a body */
   get bodiless(): boolean {
     return this.bare;

@@ -39,7 +39,7 @@ export class Balancers {
     if (e === undefined || --e.users > 0) return;
     this.entries.delete(key);
     e.stop();
-    e.balancer.clear();
+    e.balancer.close();
   }
 }
 

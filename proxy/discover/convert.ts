@@ -33,13 +33,17 @@ export function addrOf(a: Plain<TcpAddress> | undefined): SocketAddr {
   return { ip: ipText(a?.ip), port: a?.port ?? 0 };
 }
 
+/** WeightedAddr.weight of an ordinary endpoint, which is also what none means. */
+const WEIGHT_ONE = 10_000;
+
 export function endpointOf(a: Plain<WeightedAddr>, setLabels: Record<string, string>): EndpointInfo {
   const strategy = a.tlsIdentity?.strategy;
   const identity = strategy?.case === 'dnsLikeIdentity' ? strategy.value.name : strategy?.case === 'uriLikeIdentity' ? strategy.value.uri : '';
   const hint = a.protocolHint;
   return {
     addr: addrOf(a.addr),
-    weight: a.weight || 1,
+    weight: a.weight === 0 ? 1 : a.weight / WEIGHT_ONE,
+    priority: a.priority,
     labels: { ...setLabels, ...a.metricLabels },
     tls: identity === '' ? null : { identity, serverName: a.tlsIdentity?.serverName?.name || identity },
     h2: hint?.protocol.case === 'h2',

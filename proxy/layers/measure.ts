@@ -1,6 +1,7 @@
 /** Counts requests, responses and latency of everything that passes, by Linkerd's metric names. */
 import type { Clock } from '../../lib/clock.ts';
 import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream, type Service } from '../message/contract.ts';
+import { FAILED_GRPC } from '../message/grpc-status.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { Memo } from '../telemetry/memo.ts';
 import type { RequestMetrics } from '../telemetry/metrics.ts';
@@ -13,9 +14,6 @@ const OTHER = '(other)';
 const MAX_OUTCOMES = 256;
 
 interface Outcome { responses: Counter; latency: Histogram }
-
-/** gRPC codes that are the server's fault (Linkerd's classification): UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const FAILED_GRPC = new Set([2, 4, 7, 13, 14, 15]);
 
 /** Handles for one set of labels and one authority. */
 class Series {

@@ -171,7 +171,7 @@ describe('retry', () => {
     const t = setup({ perTryMs: 100, maxRetries: 1 });
     t.send();
     t.clock.advance(100);
-    assert.deepEqual(t.next.calls[0]!.resets, [RESET.cancel]);
+    assert.deepEqual(t.next.calls[0]!.resets, [RESET.timeout]);
     t.clock.advance(25);
     t.next.calls[0]!.answer.head(new ResponseHead(200, []));
     assert.equal(t.client.status, 0, 'a try that was given up is not heard');

@@ -181,7 +181,7 @@ class Try implements ResponseStream {
   private late(ms: number): void {
     const { owner } = this;
     const retried = owner.again(504, owner.grpc ? 4 : -1, true);
-    this.abandon(RESET.cancel);
+    this.abandon(RESET.timeout);
     if (retried) {
       owner.later(this, -1);
       return;

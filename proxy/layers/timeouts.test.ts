@@ -24,7 +24,7 @@ describe('timeouts', () => {
       t.clock.advance(99);
       assert.equal(t.client.status, 0);
       t.clock.advance(1);
-      assert.deepEqual([t.client.status, t.client.ended, t.client.resets, t.next.last.resets], [504, true, [], [RESET.cancel]]);
+      assert.deepEqual([t.client.status, t.client.ended, t.client.resets, t.next.last.resets], [504, true, [], [RESET.timeout]]);
       t.next.last.answer.head(new ResponseHead(200, []));
       t.next.last.answer.reset(RESET.io);
       assert.deepEqual([t.client.status, t.client.resets], [504, []]);
@@ -44,7 +44,7 @@ describe('timeouts', () => {
       t.send();
       t.next.last.answer.head(new ResponseHead(200, []));
       t.clock.advance(100);
-      assert.deepEqual([t.client.resets.map((r) => r.label), t.next.last.resets], [[label], [RESET.cancel]]);
+      assert.deepEqual([t.client.resets.map((r) => r.label), t.next.last.resets], [[label], [RESET.timeout]]);
     }
   });
 

@@ -85,7 +85,7 @@ class Timed implements ResponseStream {
   private expired(code: TimeoutCode, ms: number): void {
     if (this.done) return;
     this.stop();
-    this.up?.reset(RESET.cancel);
+    this.up?.reset(RESET.timeout);
     if (this.answered) {
       this.client.reset(RESETS[code]);
       return;

@@ -11,6 +11,8 @@ export class Reset {
 export const RESET = {
   /** the peer lost interest (client went away, RST_STREAM CANCEL) */
   cancel: new Reset('CANCEL', 8),
+  /** it took longer than the route allows (layers/timeouts.ts, layers/retry.ts) */
+  timeout: new Reset('TIMEOUT', 8),
   /** not processed at all, so safe to retry elsewhere (REFUSED_STREAM, GOAWAY below our stream, connection closed before any byte was sent) */
   refused: new Reset('REFUSED', 7),
   /** the connection broke */

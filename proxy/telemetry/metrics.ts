@@ -27,7 +27,6 @@ export interface Metrics extends RequestMetrics {
   rejected: CounterFamily;
   detect: CounterFamily;
   retries: CounterFamily;
-  endpoints: CounterFamily;
   bugs: CounterFamily;
 }
 
@@ -66,6 +65,5 @@ export function createMetrics(registry = new Registry()): Metrics {
     controlDns: r.counter('control_dns_resolutions_total', 'Lookups of addresses of the control plane.'),
     retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
     bugs: r.counter('proxy_defects_total', 'Exceptions that the proxy did not expect; each is in the log.'),
-    endpoints: r.gauge('outbound_http_balancer_endpoints', 'Endpoints in a balancer, by state.'),
   };
 }
