@@ -18,6 +18,53 @@ export const CONFIG_KEYS = [
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 
+/** Keys of traffic settings on Services and routes, `kubectl-mesh.io/<key>`, with Linkerd's key of the same meaning where there is one. */
+export const TRAFFIC_KEYS = {
+  'retry-http': 'retry.linkerd.io/http',
+  'retry-grpc': 'retry.linkerd.io/grpc',
+  'retry-limit': 'retry.linkerd.io/limit',
+  'retry-timeout': 'retry.linkerd.io/timeout',
+  'retry-backoff-base': undefined,
+  'retry-backoff-max': undefined,
+  'retry-backoff-jitter': undefined,
+  'retry-budget-ratio': undefined,
+  'retry-budget-min-per-second': undefined,
+  'retry-budget-window': undefined,
+  'timeout-request': 'timeout.linkerd.io/request',
+  'timeout-response': 'timeout.linkerd.io/response',
+  'timeout-idle': 'timeout.linkerd.io/idle',
+  'circuit-breaker': 'balancer.linkerd.io/failure-accrual',
+  'circuit-breaker-max-failures': 'balancer.linkerd.io/failure-accrual-consecutive-max-failures',
+  'circuit-breaker-min-penalty': 'balancer.linkerd.io/failure-accrual-consecutive-min-penalty',
+  'circuit-breaker-max-penalty': 'balancer.linkerd.io/failure-accrual-consecutive-max-penalty',
+  'circuit-breaker-jitter': 'balancer.linkerd.io/failure-accrual-consecutive-jitter-ratio',
+  'circuit-breaker-success-rate': 'balancer.alpha.linkerd.io/failure-accrual-success-rate-threshold',
+  'circuit-breaker-window': 'balancer.alpha.linkerd.io/failure-accrual-window',
+  'circuit-breaker-min-requests': 'balancer.alpha.linkerd.io/failure-accrual-min-requests',
+  'circuit-breaker-honor-retry-after': 'balancer.alpha.linkerd.io/failure-accrual-honor-retry-after',
+  'circuit-breaker-min-endpoints': undefined,
+  failover: undefined,
+  'session-affinity': undefined,
+  'session-affinity-path': undefined,
+  'session-affinity-ttl': undefined,
+  'slow-start': undefined,
+  'fault-delay': undefined,
+  'fault-delay-percent': undefined,
+  'fault-abort': undefined,
+  'fault-abort-percent': undefined,
+  'fault-until': undefined,
+} as const satisfies Record<string, string | undefined>;
+export type TrafficKey = keyof typeof TRAFFIC_KEYS;
+
+/** A traffic annotation of an object, under the key that it was written with; undefined when there is none. */
+export function trafficAnnotation(metadata: Annotated, key: TrafficKey): { key: string; value: string } | undefined {
+  for (const name of [`${GROUP}/${key}`, TRAFFIC_KEYS[key]]) {
+    const value = name === undefined ? undefined : metadata?.annotations?.[name];
+    if (value !== undefined) return { key: name!, value };
+  }
+  return undefined;
+}
+
 type Annotated = { annotations?: Record<string, string> | undefined } | undefined;
 
 /** Value of a config annotation on an object's metadata, or undefined. */

@@ -7,12 +7,15 @@ import { watch } from '../../lib/kube/watch.ts';
 import type { WatchLog, Watcher } from '../../lib/kube/watch.ts';
 import type { Changes } from './live.ts';
 import { SERVICE_NAME_LABEL, trimNamespace, trimNode, trimPod, trimService, trimSlice, ZONE_LABEL } from './trim.ts';
-import { token } from './view.ts';
+import { token, tracked } from './view.ts';
+import type { ClusterView } from './view.ts';
 
 /** The cluster as destination and policy see it: one set of watches, whatever the number of proxies. */
 export interface Cluster extends Changes {
   /** null while everything has been listed; else what is missing and why */
   problem(): string | null;
+  /** every service there is */
+  services(): Iterable<Service>;
   stop(): Promise<void>;
 }
 
@@ -49,16 +52,19 @@ export function startCluster({ client, log, clock, random = Math.random }: Clust
   announce(namespaces, (namespace) => [token.namespace(namespace.metadata.name)]);
   announce(nodes, (node) => [token.node(node.metadata.name)]);
 
+  const view: ClusterView = {
+    service: (key) => services.store.get(key),
+    servicesByIp: (ip) => services.store.by('ip', ip),
+    slices: (key) => slices.store.by('service', key),
+    pod: (key) => pods.store.get(key),
+    podsByIp: (ip) => pods.store.by('ip', ip),
+    namespace: (name) => namespaces.store.get(name),
+    zone: (node) => nodes.store.get(node)?.metadata.labels?.[ZONE_LABEL],
+  };
   return {
-    view: {
-      service: (key) => services.store.get(key),
-      servicesByIp: (ip) => services.store.by('ip', ip),
-      slices: (key) => slices.store.by('service', key),
-      pod: (key) => pods.store.get(key),
-      podsByIp: (ip) => pods.store.by('ip', ip),
-      namespace: (name) => namespaces.store.get(name),
-      zone: (node) => nodes.store.get(node)?.metadata.labels?.[ZONE_LABEL],
-    },
+    view,
+    tracked: (note) => tracked(view, note),
+    services: () => services.store.values(),
     synced: Promise.all(Object.values(watchers).map((watcher) => watcher.synced)).then(() => undefined),
     problem() {
       const missing = Object.entries(watchers).filter(([, watcher]) => !watcher.hasSynced());

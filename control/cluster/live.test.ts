@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { Live } from './live.ts';
 import type { Changes } from './live.ts';
 import type { ClusterView } from './view.ts';
-import { token } from './view.ts';
+import { token, tracked } from './view.ts';
 
 /** A view of namespaces only, whose label `v` is the value, changed by hand. */
 function byHand() {
   const values = new Map<string, string>();
   const listeners = new Set<(token: string) => void>();
   let sync!: () => void;
+  const view = { namespace: (name: string) => (values.has(name) ? { metadata: { name, labels: { v: values.get(name)! } } } : undefined) } as ClusterView;
   const changes: Changes = {
-    view: { namespace: (name: string) => (values.has(name) ? { metadata: { name, labels: { v: values.get(name)! } } } : undefined) } as ClusterView,
+    view,
+    tracked: (note) => tracked(view, note),
     synced: new Promise<void>((resolve) => { sync = resolve; }),
     onChange(listener) {
       listeners.add(listener);

@@ -1,10 +1,11 @@
 import { Cell } from './cell.ts';
-import { tracked } from './view.ts';
 import type { ClusterView } from './view.ts';
 
 /** The source of truth that computations read, and the news about it. */
-export interface Changes {
-  readonly view: ClusterView;
+export interface Changes<V = ClusterView> {
+  readonly view: V;
+  /** the same view, noting the token of everything that is asked of it */
+  tracked(note: (token: string) => void): V;
   /** resolves when `view` is complete for the first time */
   readonly synced: Promise<void>;
   /** calls back with the token (view.ts) of everything that changes; returns what unsubscribes */
@@ -12,11 +13,11 @@ export interface Changes {
 }
 
 /** Computes the value of a key from the view. Returning `previous` says that nothing changed. */
-export type Compute<T> = (key: string, view: ClusterView, previous: T | undefined) => T;
+export type Compute<T, V = ClusterView> = (key: string, view: V, previous: T | undefined) => T;
 
-export interface LiveOptions<T> {
-  changes: Changes;
-  compute: Compute<T>;
+export interface LiveOptions<T, V = ClusterView> {
+  changes: Changes<V>;
+  compute: Compute<T, V>;
   /** runs `fn` soon; several changes until then cost one computation; default setImmediate */
   soon?: (fn: () => void) => void;
   onError: (key: string, error: unknown) => void;
@@ -28,15 +29,15 @@ interface Entry<T> { key: string; cell: Cell<T>; readers: number; uses: Set<stri
  * Values that keep themselves up to date: each key that somebody follows is computed once, whatever the number of its readers, and again when
  * something that its computation read has changed. Keys that nobody follows cost nothing.
  */
-export class Live<T> {
-  readonly #options: LiveOptions<T>;
+export class Live<T, V = ClusterView> {
+  readonly #options: LiveOptions<T, V>;
   readonly #entries = new Map<string, Entry<T>>();
   readonly #users = new Map<string, Set<Entry<T>>>();
   readonly #soon: (fn: () => void) => void;
   readonly #unsubscribe: () => void;
   #dirty: Entry<T>[] = [];
 
-  constructor(options: LiveOptions<T>) {
+  constructor(options: LiveOptions<T, V>) {
     this.#options = options;
     this.#soon = options.soon ?? ((fn) => void setImmediate(fn));
     this.#unsubscribe = options.changes.onChange((token) => this.#touch(token));
@@ -104,7 +105,7 @@ export class Live<T> {
   #compute(entry: Entry<T>): void {
     const uses = new Set<string>();
     try {
-      entry.cell.set(this.#options.compute(entry.key, tracked(this.#options.changes.view, (token) => uses.add(token)), entry.cell.value));
+      entry.cell.set(this.#options.compute(entry.key, this.#options.changes.tracked((token) => uses.add(token)), entry.cell.value));
     } catch (error) {
       this.#options.onError(entry.key, error);
     }

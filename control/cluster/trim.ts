@@ -17,7 +17,7 @@ function only(map: Record<string, string> | undefined, wanted: (key: string) => 
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
-function meta(m: ObjectMeta, labels: (key: string) => boolean = () => true): ObjectMeta {
+export function trimMeta(m: ObjectMeta, labels: (key: string) => boolean = () => true): ObjectMeta {
   const annotations = only(m.annotations, ours);
   const kept = only(m.labels, labels);
   const owner = m.ownerReferences?.find((reference) => reference.controller);
@@ -53,7 +53,7 @@ export function trimPod(pod: Pod): Pod {
   const { spec, status } = pod;
   const ips = status?.podIPs ?? (status?.podIP ? [{ ip: status.podIP }] : []);
   return {
-    metadata: meta(pod.metadata),
+    metadata: trimMeta(pod.metadata),
     spec: {
       containers: spec.containers.map(container),
       ...(spec.initContainers?.length && { initContainers: spec.initContainers.map(container) }),
@@ -69,7 +69,8 @@ export function trimService(service: Service): Service {
   const { type, clusterIPs, clusterIP, externalName, ports, internalTrafficPolicy } = service.spec;
   const ips = clusterIPs ?? (clusterIP === undefined ? [] : [clusterIP]);
   return {
-    metadata: meta(service.metadata),
+    // events about a service are found by its uid
+    metadata: { ...trimMeta(service.metadata), ...(service.metadata.uid !== undefined && { uid: service.metadata.uid }) },
     spec: {
       clusterIPs: ips,
       ...(type && { type }),
@@ -95,7 +96,7 @@ function sliceEndpoint({ addresses, conditions, hostname, nodeName, zone, hints,
 
 export function trimSlice(slice: EndpointSlice): EndpointSlice {
   return {
-    metadata: meta(slice.metadata, (key) => key === SERVICE_NAME_LABEL),
+    metadata: trimMeta(slice.metadata, (key) => key === SERVICE_NAME_LABEL),
     addressType: slice.addressType,
     endpoints: (slice.endpoints ?? []).map(sliceEndpoint),
     ports: slice.ports ?? [],
@@ -103,9 +104,9 @@ export function trimSlice(slice: EndpointSlice): EndpointSlice {
 }
 
 export function trimNamespace(namespace: Namespace): Namespace {
-  return { metadata: meta(namespace.metadata, ours), ...(namespace.status && { status: namespace.status }) };
+  return { metadata: trimMeta(namespace.metadata, ours), ...(namespace.status && { status: namespace.status }) };
 }
 
 export function trimNode(node: Node): Node {
-  return { metadata: meta(node.metadata, (key) => key === ZONE_LABEL) };
+  return { metadata: trimMeta(node.metadata, (key) => key === ZONE_LABEL) };
 }

@@ -12,11 +12,15 @@ import { ipMessage } from '../cluster/ip.ts';
 import { streams } from '../cluster/streams.ts';
 import { assertGolden, cases } from '../cluster/testing/golden.ts';
 import { testGrpc } from '../cluster/testing/grpc.ts';
-import { testCluster, testConfig } from '../cluster/testing/view.ts';
+import { testPolicyCluster } from '../cluster/testing/policy.ts';
+import { testConfig } from '../cluster/testing/view.ts';
+import { policyChanges } from './changes.ts';
 import { inboundService } from './inbound/service.ts';
 import { outboundService } from './outbound/service.ts';
+import { settingsMemory } from './settings/memory.ts';
 
-interface Query { pod?: string; addr?: string; authority?: string; port: number }
+/** `from`: the namespace that the caller is in. */
+interface Query { pod?: string; addr?: string; authority?: string; port: number; from?: string }
 
 for (const direction of ['inbound', 'outbound'] as const) {
   const data = join(import.meta.dirname, direction, 'testdata');
@@ -24,17 +28,18 @@ for (const direction of ['inbound', 'outbound'] as const) {
     for (const name of cases(data)) {
       it(name, async () => {
         const [first, ...manifests] = parseManifests(readFileSync(join(data, `${name}.input.yaml`), 'utf8'));
-        const { cluster, close } = await testCluster(...manifests);
+        const { cluster, routes, close } = await testPolicyCluster(...manifests);
         const options = { changes: cluster, config: testConfig, streams: streams('policy', new Registry()), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) };
-        const [inbound, outbound] = [inboundService(options), outboundService(options)];
+        const inbound = inboundService(options);
+        const outbound = outboundService({ ...options, changes: policyChanges(cluster, routes), settings: settingsMemory() });
         const server = await testGrpc((router) => void router.service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound));
         const [ports, services] = [createClient(InboundServerPolicies, server.transport), createClient(OutboundPolicies, server.transport)];
-        const ask = async ({ pod, addr, authority, port }: Query): Promise<unknown> => {
+        const ask = async ({ pod, addr, authority, port, from = 'shop' }: Query): Promise<unknown> => {
           if (pod !== undefined) return toJson(ServerSchema, await ports.getPort({ workload: `{"ns":"shop","pod":"${pod}"}\n`, port }));
           const target = addr === undefined
             ? { case: 'authority' as const, value: authority! }
             : { case: 'addr' as const, value: { ip: create(IPAddressSchema, ipMessage(addr)), port } };
-          return toJson(OutboundPolicySchema, await services.get({ sourceWorkload: '{"ns":"shop","pod":"client"}\n', target }));
+          return toJson(OutboundPolicySchema, await services.get({ sourceWorkload: `{"ns":"${from}","pod":"client"}\n`, target }));
         };
         const answers: { query: Query; answer: unknown }[] = [];
         for (const query of (first as unknown as { queries: Query[] }).queries) {

@@ -10,10 +10,16 @@ export type Reference =
 
 export interface PathMatch { kind: 'exact' | 'prefix' | 'regex'; value: string }
 
+/** On a header or a query parameter; names of headers are in lower case. */
+export interface ValueMatch { name: string; kind: 'exact' | 'regex'; value: string }
+
 export interface RequestMatch {
   path: PathMatch;
   /** upper case; any when absent */
   method?: string;
+  /** all of them */
+  headers?: ValueMatch[];
+  query?: ValueMatch[];
 }
 
 /** Who may connect: anybody, any client over mesh TLS, or clients with one of these identities. */
@@ -44,28 +50,4 @@ export interface InboundPolicy {
   authorizations: Authorization[];
   /** in order of precedence; the last one takes every request */
   routes: InboundRoute[];
-}
-
-/** A load-balanced set of endpoints. */
-export interface Backend {
-  reference: Reference;
-  /** path for Destination.Get */
-  destination: string;
-}
-
-export interface OutboundRoute {
-  reference: Reference;
-  matches: RequestMatch[];
-  backends: Backend[];
-}
-
-export type OutboundProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
-
-/** One port of one service, as its clients are to treat it. */
-export interface OutboundPolicy {
-  reference: Reference;
-  protocol: OutboundProtocol;
-  detectTimeoutMs: number;
-  httpRoutes: OutboundRoute[];
-  opaqueRoutes: OutboundRoute[];
 }

@@ -9,11 +9,14 @@ import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
 import { streams } from '../cluster/streams.ts';
 import { testGrpc } from '../cluster/testing/grpc.ts';
 import type { TestServer } from '../cluster/testing/grpc.ts';
-import { testCluster, testConfig } from '../cluster/testing/view.ts';
-import type { TestCluster } from '../cluster/testing/view.ts';
+import { testPolicyCluster } from '../cluster/testing/policy.ts';
+import type { TestPolicyCluster } from '../cluster/testing/policy.ts';
+import { testConfig } from '../cluster/testing/view.ts';
 import { destinationService } from '../destination/service.ts';
 import { inboundService } from './inbound/service.ts';
+import { policyChanges } from './changes.ts';
 import { outboundService } from './outbound/service.ts';
+import { settingsMemory } from './settings/memory.ts';
 
 /**
  * The calls of a stock linkerd2-proxy in its order, by a gRPC implementation and a protobuf decoder that share nothing with the server's, and
@@ -51,7 +54,7 @@ type Decoded = any;
 type Call = { messages: Decoded[]; next: () => Promise<Decoded>; cancel: () => void; ended: Promise<number> };
 
 describe('the calls of a stock proxy', () => {
-  let cluster: TestCluster;
+  let cluster: TestPolicyCluster;
   let server: TestServer;
   let closing: (() => void)[];
   let connect: (service: string) => Decoded;
@@ -61,11 +64,11 @@ describe('the calls of a stock proxy', () => {
     const loaded = grpc.loadPackageDefinition(loadSync(['destination.proto', 'inbound.proto', 'outbound.proto'], {
       includeDirs: [PROTO], keepCase: true, longs: String, enums: String, defaults: true, oneofs: true,
     })) as Decoded;
-    cluster = await testCluster(MANIFESTS);
+    cluster = await testPolicyCluster(MANIFESTS);
     const registry = new Registry();
     const options = (name: string) => ({ changes: cluster.cluster, config: testConfig, streams: streams(name, registry), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) });
     const policy = options('policy');
-    const [destination, inbound, outbound] = [destinationService(options('destination')), inboundService(policy), outboundService(policy)];
+    const [destination, inbound, outbound] = [destinationService(options('destination')), inboundService(policy), outboundService({ ...policy, changes: policyChanges(cluster.cluster, cluster.routes), settings: settingsMemory() })];
     closing = [destination, inbound, outbound].map((service) => () => service.close());
     server = await testGrpc((router) => void router.service(Destination, destination).service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound));
     connect = (path: string) => {

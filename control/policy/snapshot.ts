@@ -1,10 +1,11 @@
 import type { MeshConfig } from '../../api/config.ts';
 import type { Changes, LiveOptions } from '../cluster/live.ts';
 import type { Streams } from '../cluster/streams.ts';
+import type { ClusterView } from '../cluster/view.ts';
 
 /** What the policy services run on. */
-export interface PolicyOptions {
-  changes: Changes;
+export interface PolicyOptions<V = ClusterView> {
+  changes: Changes<V>;
   config: MeshConfig;
   streams: Streams;
   onError: LiveOptions<unknown>['onError'];
@@ -18,4 +19,22 @@ export function snapshot<P>(policy: P | undefined, previous: Snapshot<P> | undef
   if (policy === undefined) return previous ?? { policy, text: '' };
   const text = JSON.stringify(policy);
   return previous?.text === text ? previous : { policy, text };
+}
+
+/**
+ * Makes equal snapshots one object, for as long as somebody holds it: clients of different namespaces mostly get the same policy, and what is
+ * made of it (once, in wire.ts) should be made once.
+ */
+export function sharedSnapshots<P>(): (one: Snapshot<P>) => Snapshot<P> {
+  const held = new Map<string, WeakRef<Snapshot<P>>>();
+  const gone = new FinalizationRegistry<string>((text) => {
+    if (held.get(text)?.deref() === undefined) held.delete(text);
+  });
+  return (one) => {
+    const known = held.get(one.text)?.deref();
+    if (known !== undefined) return known;
+    held.set(one.text, new WeakRef(one));
+    gone.register(one, one.text);
+    return one;
+  };
 }

@@ -1,13 +1,16 @@
 import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
+import { watchRoutes } from '../cluster/routes.ts';
 import { shareCluster } from '../cluster/share.ts';
 import { streams } from '../cluster/streams.ts';
 import { ConfigError } from '../config.ts';
 import type { StartService } from '../deps.ts';
 import { serveGrpc } from '../serve/grpc.ts';
+import { policyChanges } from './changes.ts';
 import { DEFAULT_POLICIES, isDefaultPolicy } from './inbound/default-policy.ts';
 import { inboundService } from './inbound/service.ts';
 import { outboundService } from './outbound/service.ts';
+import { settingsMemory } from './settings/memory.ts';
 
 /** Policies for proxies: of their own ports (inbound) and of the services that they call (outbound). */
 export const start: StartService = async (env, deps) => {
@@ -23,9 +26,11 @@ export const start: StartService = async (env, deps) => {
     streams: streams('policy', deps.admin.registry),
     onError: (target: string, err: unknown) => log.error({ err, target }, 'a policy could not be computed'),
   };
+  const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
+  const settings = settingsMemory();
   const inbound = inboundService(options);
-  const outbound = outboundService(options);
-  deps.admin.addCheck('policy', () => cluster.problem());
+  const outbound = outboundService({ ...options, changes: policyChanges(cluster, routes), settings });
+  deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem());
   const server = await serveGrpc({
     host: env.listenHost,
     port: env.ports.policy,
@@ -40,6 +45,7 @@ export const start: StartService = async (env, deps) => {
       await server.stop();
       inbound.close();
       outbound.close();
+      await routes.stop();
       await release();
     },
   };

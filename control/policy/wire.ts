@@ -1,9 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { DurationSchema } from '@bufbuild/protobuf/wkt';
-import type { HttpRouteMatchSchema } from '../../api/gen/http_route_pb.js';
+import type { HeaderMatchSchema, HttpRouteMatchSchema } from '../../api/gen/http_route_pb.js';
 import { HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import type { MetadataSchema } from '../../api/gen/meta_pb.js';
-import type { Reference, RequestMatch } from './model.ts';
+import type { Reference, RequestMatch, ValueMatch } from './model.ts';
 
 /** The parts that inbound and outbound messages share. */
 export function duration(ms: number): MessageInitShape<typeof DurationSchema> {
@@ -16,11 +16,22 @@ export function metadata(reference: Reference): MessageInitShape<typeof Metadata
   return { kind: { case: 'resource', value: { group, kind: type, name, namespace, port } } };
 }
 
-export function requestMatch({ path, method }: RequestMatch): MessageInitShape<typeof HttpRouteMatchSchema> {
+export function requestMatch({ path, method, headers = [], query = [] }: RequestMatch): MessageInitShape<typeof HttpRouteMatchSchema> {
   return {
     path: { kind: { case: path.kind, value: path.value } },
+    headers: headers.map(headerMatch),
+    queryParams: query.map(({ name, kind, value }) => ({ name, value: { case: kind, value } })),
     ...(method !== undefined && { method: httpMethod(method) }),
   };
+}
+
+export function headerMatch({ name, kind, value }: ValueMatch): MessageInitShape<typeof HeaderMatchSchema> {
+  return { name, value: kind === 'exact' ? { case: 'exact', value: octets(value) } : { case: 'regex', value } };
+}
+
+/** Values of headers are octets on the wire. */
+export function octets(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.from(text, 'utf8'));
 }
 
 function httpMethod(method: string): NonNullable<MessageInitShape<typeof HttpRouteMatchSchema>['method']> {

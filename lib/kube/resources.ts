@@ -1,3 +1,4 @@
+import type { BackendTrafficPolicy, GrpcRoute, HttpRoute, ReferenceGrant, TcpRoute, TlsRoute } from './gateway-api.ts';
 import type {
   ConfigMap, EndpointSlice, Event, KubeObject, Lease, Namespace, Node, Pod, Secret, Service, ServiceAccount, Workload,
 } from './types.ts';
@@ -18,6 +19,9 @@ function resource<T extends KubeObject>(group: string, version: string, plural: 
   return { group, version, plural, kind, namespaced };
 }
 
+/** Routes and grants of the Gateway API. A cluster has these kinds only where its CustomResourceDefinitions were installed. */
+export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
+
 export const RESOURCES = {
   namespaces: resource<Namespace>('', 'v1', 'namespaces', 'Namespace', false),
   nodes: resource<Node>('', 'v1', 'nodes', 'Node', false),
@@ -36,6 +40,12 @@ export const RESOURCES = {
   daemonsets: resource<Workload>('apps', 'v1', 'daemonsets', 'DaemonSet'),
   jobs: resource<Workload>('batch', 'v1', 'jobs', 'Job'),
   cronjobs: resource<KubeObject>('batch', 'v1', 'cronjobs', 'CronJob'),
+  httproutes: resource<HttpRoute>(GATEWAY_GROUP, 'v1', 'httproutes', 'HTTPRoute'),
+  grpcroutes: resource<GrpcRoute>(GATEWAY_GROUP, 'v1', 'grpcroutes', 'GRPCRoute'),
+  tlsroutes: resource<TlsRoute>(GATEWAY_GROUP, 'v1', 'tlsroutes', 'TLSRoute'),
+  tcproutes: resource<TcpRoute>(GATEWAY_GROUP, 'v1', 'tcproutes', 'TCPRoute'),
+  referencegrants: resource<ReferenceGrant>(GATEWAY_GROUP, 'v1beta1', 'referencegrants', 'ReferenceGrant'),
+  xbackendtrafficpolicies: resource<BackendTrafficPolicy>('gateway.networking.x-k8s.io', 'v1alpha1', 'xbackendtrafficpolicies', 'XBackendTrafficPolicy'),
 } as const;
 
 /** `v1` or `apps/v1`. */

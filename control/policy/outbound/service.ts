@@ -2,30 +2,40 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { OutboundPolicies, OutboundPolicy as Message, TrafficSpec } from '../../../api/gen/outbound_pb.js';
 import { ipText } from '../../cluster/ip.ts';
+import { parseContext } from '../../cluster/context.ts';
 import { Live } from '../../cluster/live.ts';
+import type { PolicyView } from '../../cluster/route-view.ts';
 import { parseTarget, targetKey } from '../../cluster/target.ts';
 import type { Target } from '../../cluster/target.ts';
-import type { ClusterView } from '../../cluster/view.ts';
-import type { OutboundPolicy } from '../model.ts';
-import { snapshot } from '../snapshot.ts';
+import type { Settings } from '../settings/memory.ts';
+import { sharedSnapshots, snapshot } from '../snapshot.ts';
 import type { PolicyOptions, Snapshot } from '../snapshot.ts';
 import { compileOutbound } from './compile.ts';
-import { outboundMessage } from './wire.ts';
+import type { OutboundPolicy } from './model.ts';
+import { outboundMessage } from './wire/policy.ts';
+
+export interface OutboundOptions extends PolicyOptions<PolicyView> {
+  /** shared with what reports the problems of annotations */
+  settings: Settings;
+}
 
 /**
  * io.linkerd.proxy.outbound.OutboundPolicies. Only services have policies; for the address of a pod or of nothing in the cluster NOT_FOUND
- * sends the proxy to its profile's endpoint or the original address. A service that goes away keeps its last policy on open streams.
+ * sends the proxy to its profile's endpoint or the original address: routes are for a service's frontend, not for its endpoints. A service that goes away keeps its last policy on open streams.
  */
-export function outboundService({ changes, config, streams, onError }: PolicyOptions): ServiceImpl<typeof OutboundPolicies> & { close(): void } {
-  function compute(key: string, view: ClusterView, previous: Snapshot<OutboundPolicy> | undefined): Snapshot<OutboundPolicy> {
-    const target = parseTarget(key, config.clusterDomain)!;
-    const service = serviceOf(target, view);
-    return snapshot(service && compileOutbound(service, target.port, view, config), previous);
-  }
-  const policies = new Live<Snapshot<OutboundPolicy>>({ changes, onError, compute });
+export function outboundService({ changes, config, streams, onError, settings }: OutboundOptions): ServiceImpl<typeof OutboundPolicies> & { close(): void } {
+  const shared = sharedSnapshots<OutboundPolicy>();
 
-  /** Text of the target of a call; throws when it is no target at all or none of the cluster. */
-  function keyOf({ target }: TrafficSpec): string {
+  function compute(key: string, view: PolicyView, previous: Snapshot<OutboundPolicy> | undefined): Snapshot<OutboundPolicy> {
+    const [clients = '', text = ''] = key.split('|');
+    const target = parseTarget(text, config.clusterDomain)!;
+    const service = serviceOf(target, view);
+    return shared(snapshot(service && compileOutbound(service, target.port, clients || undefined, { view, config, settings }), previous));
+  }
+  const policies = new Live<Snapshot<OutboundPolicy>, PolicyView>({ changes, onError, compute });
+
+  /** namespace of the caller|target; throws when it is no target at all or none of the cluster. */
+  function keyOf({ target, sourceWorkload }: TrafficSpec): string {
     let parsed: Target | undefined;
     if (target.case === 'authority') {
       parsed = parseTarget(target.value, config.clusterDomain);
@@ -36,12 +46,12 @@ export function outboundService({ changes, config, streams, onError }: PolicyOpt
       if (ip === undefined || port < 1 || port > 65_535) throw new ConnectError('the call names neither an address nor an authority', Code.InvalidArgument);
       parsed = { kind: 'ip', ip, port };
     }
-    return targetKey(parsed, config.clusterDomain);
+    return `${parseContext(sourceWorkload).namespace ?? ''}|${targetKey(parsed, config.clusterDomain)}`;
   }
 
   async function* messages(key: string, signal: AbortSignal): AsyncGenerator<Message, void, void> {
     for await (const { policy } of policies.follow(key, signal)) {
-      if (!policy) throw unknown(key);
+      if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
       yield outboundMessage(policy);
     }
   }
@@ -50,7 +60,7 @@ export function outboundService({ changes, config, streams, onError }: PolicyOpt
     async get(request) {
       const key = keyOf(request);
       const { policy } = await policies.once(key);
-      if (!policy) throw unknown(key);
+      if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
       return outboundMessage(policy);
     },
     watch(request, context) {
@@ -60,7 +70,7 @@ export function outboundService({ changes, config, streams, onError }: PolicyOpt
   };
 }
 
-function serviceOf(target: Target, view: ClusterView): ReturnType<ClusterView['service']> {
+function serviceOf(target: Target, view: PolicyView): ReturnType<PolicyView['service']> {
   if (target.kind === 'ip') return view.servicesByIp(target.ip)[0];
   return target.hostname === undefined ? view.service(`${target.namespace}/${target.name}`) : undefined;
 }

@@ -31,6 +31,8 @@ export interface FakeApiServer {
   endWatches(how?: 'clean' | 'mid-line'): void;
   /** Answers the next requests with these statuses. */
   failNext(...statuses: number[]): void;
+  /** Takes the kinds of an API group away, or gives them back: as without its CustomResourceDefinitions. */
+  serve(group: string, served: boolean): void;
   /** How many watches are open. */
   watches(): number;
   close(): Promise<void>;
@@ -44,6 +46,7 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
   const failures: number[] = [];
   const open = new Set<OpenWatch>();
   const clients: KubeClient[] = [];
+  const withheld = new Set<string>();
 
   const server = http.createServer((request, response) => {
     void handle(request, response).catch((error: unknown) => fail(response, 500, 'InternalError', String(error)));
@@ -54,7 +57,9 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
     const failure = failures.shift();
     if (failure !== undefined) return fail(response, failure, failure === 410 ? 'Expired' : 'InternalError', 'asked to fail');
     const url = new URL(request.url ?? '/', 'http://fake');
-    const target = parsePath(url.pathname);
+    const group = /^\/apis\/([^/]+)/.exec(url.pathname)?.[1] ?? '';
+    if (request.method === 'GET' && !withheld.has(group) && /^\/apis\/[^/]+(\/[^/]+)?$/.test(url.pathname)) return discover(group, url.pathname, response);
+    const target = withheld.has(group) ? undefined : parsePath(url.pathname);
     if (!target) return fail(response, 404, 'NotFound', 'the server could not find the requested resource');
     const body = await readBody(request);
     const { resource, namespace, name } = target;
@@ -74,6 +79,14 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
       return send(response, 200, state.put(resource.plural, body as KubeObject));
     }
     return send(response, existing ? 200 : 201, state.put(resource.plural, merge(existing ?? {}, body) as KubeObject));
+  }
+
+  function discover(group: string, path: string, response: http.ServerResponse): void {
+    const kinds = Object.values<Resource>(RESOURCES).filter((r) => r.group === group);
+    if (kinds.length === 0) return fail(response, 404, 'NotFound', 'the server could not find the requested resource');
+    const version = path.split('/')[3];
+    if (version === undefined) return send(response, 200, { kind: 'APIGroup', versions: [...new Set(kinds.map((r) => r.version))].map((one) => ({ version: one })) });
+    send(response, 200, { kind: 'APIResourceList', resources: kinds.filter((r) => r.version === version).map((r) => ({ name: r.plural, kind: r.kind, namespaced: r.namespaced })) });
   }
 
   function create(resource: Resource, namespace: string | undefined, object: KubeObject, response: http.ServerResponse): void {
@@ -149,6 +162,7 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
       }
     },
     failNext: (...statuses) => void failures.push(...statuses),
+    serve: (group, served) => void (served ? withheld.delete(group) : withheld.add(group)),
     watches: () => open.size,
     async close() {
       for (const client of clients) client.close();

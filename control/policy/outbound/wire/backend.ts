@@ -1,0 +1,30 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { BackendSchema, SessionAffinitySchema } from '../../../../api/gen/outbound_pb.js';
+import { duration, metadata } from '../../wire.ts';
+import type { Backend, SessionAffinity } from '../model.ts';
+
+/** Linkerd's values: requests that may wait for a backend, how long, and what its balancer assumes and forgets. */
+const QUEUE = { capacity: 100, failfastTimeout: duration(3000) };
+const PEAK_EWMA = { defaultRtt: duration(30), decay: duration(10_000) };
+
+export function backendMessage({ reference, destination, affinity, slowStartMs }: Backend): MessageInitShape<typeof BackendSchema> {
+  return {
+    metadata: metadata(reference),
+    queue: QUEUE,
+    kind: {
+      case: 'balancer',
+      value: {
+        discovery: { kind: { case: 'dst', value: { path: destination } } },
+        load: { case: 'peakEwma', value: PEAK_EWMA },
+        ...(slowStartMs !== undefined && { slowStart: duration(slowStartMs) }),
+      },
+    },
+    ...(affinity && { sessionAffinity: sessionAffinity(affinity) }),
+  };
+}
+
+function sessionAffinity(affinity: SessionAffinity): MessageInitShape<typeof SessionAffinitySchema> {
+  if (affinity.kind === 'header') return { key: { case: 'header', value: affinity.name } };
+  const { name, path, ttlMs } = affinity;
+  return { key: { case: 'cookie', value: { name, path, ...(ttlMs !== undefined && { ttl: duration(ttlMs) }) } } };
+}

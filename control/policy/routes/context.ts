@@ -1,0 +1,54 @@
+import type { MeshConfig } from '../../../api/config.ts';
+import type { Service } from '../../../lib/kube/types.ts';
+import type { PolicyView, RouteKind } from '../../cluster/route-view.ts';
+import { serviceName } from '../../cluster/target.ts';
+import type { Reference } from '../model.ts';
+import type { Backend } from '../outbound/model.ts';
+import type { Settings } from '../settings/memory.ts';
+import { affinityOf } from '../settings/affinity.ts';
+import type { TrafficSettings } from '../settings/settings.ts';
+
+/** What compilations read from. */
+export interface Sources {
+  view: PolicyView;
+  config: MeshConfig;
+  settings: Settings;
+}
+
+/** What the rules of one route are compiled for. */
+export interface RouteContext extends Sources {
+  kind: RouteKind;
+  /** of the route */
+  namespace: string;
+  service: Service;
+  port: number;
+  routeSettings: TrafficSettings;
+  serviceSettings: TrafficSettings;
+}
+
+export function serviceReference(service: Service, port?: number): Reference & { kind: 'resource' } {
+  const { name, namespace = '' } = service.metadata;
+  return { kind: 'resource', group: 'core', type: 'Service', name, namespace, ...(port !== undefined && { port }) };
+}
+
+export function settingsOf(service: Service, { settings }: Sources): TrafficSettings {
+  return settings.of(service, serviceReference(service));
+}
+
+/** A port of a service as a backend, with what the service's owner wants for it. */
+export function serviceBackend(service: Service, port: number, sources: Sources): Backend {
+  const { name, namespace = '' } = service.metadata;
+  const { affinity: annotated, slowStartMs } = settingsOf(service, sources);
+  const affinity = annotated ?? policyAffinity(`${namespace}/${name}`, sources);
+  return {
+    reference: serviceReference(service, port),
+    destination: `${serviceName(name, namespace, sources.config.clusterDomain)}:${port}`,
+    ...(affinity && { affinity }),
+    ...(slowStartMs !== undefined && { slowStartMs }),
+  };
+}
+
+function policyAffinity(key: string, { view }: Sources): Backend['affinity'] {
+  const persistence = view.trafficPolicies(key).find(({ spec }) => spec.sessionPersistence)?.spec.sessionPersistence;
+  return persistence && affinityOf(persistence, () => undefined);
+}

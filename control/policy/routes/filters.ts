@@ -1,0 +1,82 @@
+import type { HeaderFilter, PathModifierSpec, RouteFilter } from '../../../lib/kube/gateway-api.ts';
+import type { RequestMatch } from '../model.ts';
+import type { Filter, Fraction, HeaderChanges, PathChange } from '../outbound/model.ts';
+import { resolveBackend } from './backends.ts';
+import type { RouteContext } from './context.ts';
+import type { Problems } from './problems.ts';
+
+const REDIRECT_STATUS = 302;
+const ON_GRPC = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror', 'ExtensionRef']);
+
+/** Filters of a rule or of one of its backends. `matches` are the rule's, for replacing the prefix that they matched. */
+export function compileFilters(filters: RouteFilter[] | undefined, matches: readonly RequestMatch[], where: string, context: RouteContext, problems: Problems): Filter[] {
+  if (!filters?.length) return [];
+  const types = new Set(filters.map((filter) => filter.type));
+  if (types.has('RequestRedirect') && types.has('URLRewrite')) {
+    problems.rule('IncompatibleFilters', `${where}.filters`, 'a redirect answers the request, so there is nothing left to rewrite: use one of RequestRedirect and URLRewrite');
+  }
+  return filters.flatMap((filter, i) => compileFilter(filter, matches, `${where}.filters[${i}]`, context, problems) ?? []);
+}
+
+function compileFilter(filter: RouteFilter, matches: readonly RequestMatch[], where: string, context: RouteContext, problems: Problems): Filter | undefined {
+  if (context.kind === 'GRPCRoute' && !ON_GRPC.has(filter.type)) return problems.rule('UnsupportedValue', where, `"${filter.type}" is no filter of a GRPCRoute`);
+  switch (filter.type) {
+    case 'RequestHeaderModifier':
+      return { kind: 'request-headers', changes: headerChanges(filter.requestHeaderModifier) };
+    case 'ResponseHeaderModifier':
+      return { kind: 'response-headers', changes: headerChanges(filter.responseHeaderModifier) };
+    case 'RequestRedirect': {
+      const { scheme, hostname, port, path, statusCode = REDIRECT_STATUS } = filter.requestRedirect ?? {};
+      const change = pathChange(path, matches, where, problems);
+      return {
+        kind: 'redirect', status: statusCode,
+        ...(scheme !== undefined && { scheme }), ...(hostname !== undefined && { host: hostname }), ...(port !== undefined && { port }), ...(change && { path: change }),
+      };
+    }
+    case 'URLRewrite': {
+      const { hostname, path } = filter.urlRewrite ?? {};
+      const change = pathChange(path, matches, where, problems);
+      return { kind: 'rewrite', ...(hostname !== undefined && { host: hostname }), ...(change && { path: change }) };
+    }
+    case 'RequestMirror':
+      return mirror(filter, where, context, problems);
+    case 'ExtensionRef': {
+      // A filter that cannot be resolved must not be skipped: what it would have seen fails (HTTPRouteFilter.extensionRef).
+      const { group = '', kind = '', name = '' } = filter.extensionRef ?? {};
+      const message = `there is no filter of kind ${kind || '""'} in group ${group || '""'}`;
+      problems.reference('InvalidKind', `${where}.extensionRef`, message);
+      return { kind: 'fail', message: `filter ${kind} ${name}: ${message}` };
+    }
+    default:
+      return problems.rule('UnsupportedValue', `${where}.type`, `"${filter.type}" is not supported`);
+  }
+}
+
+function headerChanges({ add = [], set = [], remove = [] }: HeaderFilter = {}): HeaderChanges {
+  const pairs = (list: { name: string; value: string }[]) => list.map(({ name, value }): [string, string] => [name.toLowerCase(), value]);
+  return { add: pairs(add), set: pairs(set), remove: remove.map((name) => name.toLowerCase()) };
+}
+
+function pathChange(path: PathModifierSpec | undefined, matches: readonly RequestMatch[], where: string, problems: Problems): PathChange | undefined {
+  if (path === undefined) return undefined;
+  if (path.type === 'ReplaceFullPath') return { kind: 'full', value: path.replaceFullPath ?? '/' };
+  if (path.type !== 'ReplacePrefixMatch') return problems.rule('UnsupportedValue', `${where}.path.type`, `"${path.type}" is neither ReplaceFullPath nor ReplacePrefixMatch`);
+  if (!matches.every((match) => match.path.kind === 'prefix')) {
+    return problems.rule('IncompatibleFilters', `${where}.path`, 'ReplacePrefixMatch needs a rule whose matches are all of type PathPrefix');
+  }
+  return { kind: 'prefix', value: path.replacePrefixMatch ?? '/' };
+}
+
+function mirror({ requestMirror }: RouteFilter, where: string, context: RouteContext, problems: Problems): Filter | undefined {
+  if (requestMirror === undefined) return problems.rule('UnsupportedValue', where, 'requestMirror is missing');
+  const { backendRef, percent, fraction } = requestMirror;
+  let share: Fraction | undefined;
+  if (percent !== undefined) share = { numerator: percent, denominator: 100 };
+  else if (fraction !== undefined) share = { numerator: fraction.numerator, denominator: fraction.denominator ?? 100 };
+  if (share !== undefined && !(share.denominator > 0 && share.numerator >= 0 && share.numerator <= share.denominator)) {
+    return problems.rule('UnsupportedValue', `${where}.requestMirror`, `${share.numerator} of ${share.denominator} is no share of requests`);
+  }
+  const backend = resolveBackend(backendRef, `${where}.requestMirror.backendRef`, context, problems);
+  if (backend === undefined || share?.numerator === 0) return undefined;
+  return { kind: 'mirror', backend, ...(share && { fraction: share }) };
+}

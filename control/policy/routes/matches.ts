@@ -1,0 +1,57 @@
+import type { GrpcRouteMatch, HttpRouteMatch, ValueMatch as ValueMatchSpec } from '../../../lib/kube/gateway-api.ts';
+import type { PathMatch, RequestMatch, ValueMatch } from '../model.ts';
+import type { GrpcMatch } from '../outbound/model.ts';
+import type { Problems } from './problems.ts';
+
+const PATH_KINDS: Record<string, PathMatch['kind']> = { Exact: 'exact', PathPrefix: 'prefix', RegularExpression: 'regex' };
+
+/** Matches of a rule; without any, every request. What cannot be matched is a problem of the rule. */
+export function httpMatches(matches: HttpRouteMatch[] | undefined, where: string, problems: Problems): RequestMatch[] {
+  const given = matches?.length ? matches : [{}];
+  return given.map((match, i) => httpMatch(match, `${where}.matches[${i}]`, problems));
+}
+
+function httpMatch({ path, headers, queryParams, method }: HttpRouteMatch, where: string, problems: Problems): RequestMatch {
+  const { type = 'PathPrefix', value = '/' } = path ?? {};
+  const kind = PATH_KINDS[type] ?? (problems.rule('UnsupportedValue', `${where}.path.type`, `"${type}" is no kind of path match`) ?? 'exact');
+  if (kind === 'regex') checkRegex(value, `${where}.path.value`, problems);
+  else if (!value.startsWith('/')) problems.rule('UnsupportedValue', `${where}.path.value`, `"${value}" does not begin with /`);
+  return {
+    path: { kind, value },
+    ...(method !== undefined && { method }),
+    ...(headers?.length && { headers: valueMatches(headers, `${where}.headers`, problems, true) }),
+    ...(queryParams?.length && { query: valueMatches(queryParams, `${where}.queryParams`, problems, false) }),
+  };
+}
+
+export function grpcMatches(matches: GrpcRouteMatch[] | undefined, where: string, problems: Problems): GrpcMatch[] {
+  const given = matches?.length ? matches : [{}];
+  return given.map(({ method, headers = [] }, i) => {
+    const at = `${where}.matches[${i}]`;
+    const { type = 'Exact', service = '', method: name = '' } = method ?? {};
+    if (type !== 'Exact') problems.rule('UnsupportedValue', `${at}.method.type`, `"${type}" is not supported: only Exact is`);
+    return { service, method: name, headers: valueMatches(headers, `${at}.headers`, problems, true) };
+  });
+}
+
+/** Of several matches on one name the first counts (HTTPHeaderMatch, HTTPQueryParamMatch). */
+function valueMatches(given: ValueMatchSpec[], where: string, problems: Problems, header: boolean): ValueMatch[] {
+  const byName = new Map<string, ValueMatch>();
+  for (const [i, { type = 'Exact', name: written, value }] of given.entries()) {
+    const name = header ? written.toLowerCase() : written;
+    const at = `${where}[${i}]`;
+    if (type !== 'Exact' && type !== 'RegularExpression') problems.rule('UnsupportedValue', `${at}.type`, `"${type}" is neither Exact nor RegularExpression`);
+    if (type === 'RegularExpression') checkRegex(value, `${at}.value`, problems);
+    if (byName.has(name)) problems.field(at, `another match on "${written}" comes before it; this one is left out`);
+    else byName.set(name, { name, kind: type === 'Exact' ? 'exact' : 'regex', value });
+  }
+  return [...byName.values()];
+}
+
+function checkRegex(value: string, where: string, problems: Problems): void {
+  try {
+    new RegExp(value);
+  } catch (error) {
+    problems.rule('UnsupportedValue', where, (error as Error).message);
+  }
+}

@@ -1,0 +1,41 @@
+import type { ObjectMeta } from '../../../lib/kube/types.ts';
+import type { Reference } from '../model.ts';
+import type { Breaker, Fault, SessionAffinity, Timeouts } from '../outbound/model.ts';
+import { readAffinity } from './affinity.ts';
+import { readBreaker } from './breaker.ts';
+import { readFailover } from './failover.ts';
+import type { ServicePortRef } from './failover.ts';
+import { readFault } from './fault.ts';
+import { Reader } from './read.ts';
+import type { FieldProblem, LastGood } from './read.ts';
+import { readRetry, readTimeouts } from './retry.ts';
+import type { RetrySettings } from './retry.ts';
+
+/** What the traffic annotations of a Service or a route ask for. */
+export interface TrafficSettings {
+  retry: RetrySettings;
+  timeouts: Timeouts;
+  /** of a Service; undefined when it is switched off */
+  breaker: Breaker | undefined;
+  /** where traffic goes when the service has no available endpoint, in this order */
+  failover: ServicePortRef[];
+  affinity: SessionAffinity | undefined;
+  slowStartMs: number | undefined;
+  fault: Fault | undefined;
+  problems: FieldProblem[];
+}
+
+/** `reference` names the object in metrics of its faults. */
+export function readSettings(metadata: ObjectMeta, reference: Reference, lastGood?: LastGood): TrafficSettings {
+  const reader = new Reader(metadata, lastGood);
+  return {
+    retry: readRetry(reader),
+    timeouts: readTimeouts(reader),
+    breaker: readBreaker(reader),
+    failover: readFailover(reader, metadata.namespace ?? ''),
+    affinity: readAffinity(reader),
+    slowStartMs: reader.duration('slow-start', { positive: true }),
+    fault: readFault(reader, reference),
+    problems: reader.problems,
+  };
+}
