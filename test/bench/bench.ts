@@ -16,7 +16,7 @@ import { OptionError, parseOptions, type Options } from './options.ts';
 import { anonymousMb, processesWith } from './process-stats.ts';
 import { profileCases } from './profile.ts';
 import { bulkTable, latencyTable, memoryTable, speedTable } from './report.ts';
-import { runtime } from './runtimes.ts';
+import { runtime, type Runtime } from './runtimes.ts';
 import { measureSpeed, type Row } from './speed.ts';
 import { startSubjects, stopSubjects, type Subject } from './subjects.ts';
 import { ensureTools } from './tools.ts';
@@ -26,7 +26,7 @@ const log = (line: string): void => console.error(line);
 interface Measured { rows: Row[]; latency: LatencyRow[]; memory: MemoryRow[]; profiles: string }
 
 async function measure(o: Options, pods: Pods, dir: string, binaries: MeshBinaries): Promise<Measured> {
-  const runtimes = [];
+  const runtimes: Runtime[] = [];
   for (const name of o.runtimes) runtimes.push(await runtime(name, o.nodeFlags, log));
   const stage = await setStage(o, o.policy, pods, dir, binaries);
   const tools = new LoadTools(pods.client, o.loadCore, dir);
