@@ -34,6 +34,9 @@ class Tier {
       b = this.byWeight(random);
     }
     if (!a.available(now) || !b.available(now)) return null;
+    // One that is to be probed is, however bad its load looks: it would not come back otherwise.
+    if (!a.ready) return a;
+    if (!b.ready) return b;
     return b.load(now) < a.load(now) ? b : a;
   }
 
