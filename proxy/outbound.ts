@@ -2,26 +2,25 @@
  * Everything that leaves the pod: a redirected connection finds its destination, its protocol, and then for each request an endpoint.
  *
  *   accept -> original destination -> what the control plane says of it -> protocol
- *     HTTP:   codec -> weighted backend -> balance (P2C, retry what was refused) -> tap -> HTTP/1 in HTTP/2 -> measure -> connection
- *     opaque: balance -> connection, joined byte for byte
+ *     HTTP:   codec -> route (routes/http.ts) -> balance (P2C, retry what was refused) -> tap -> HTTP/1 in HTTP/2 -> measure -> connection
+ *     opaque: route (routes/tcp.ts; by server name for the application's own TLS) -> balance -> connection, joined byte for byte
  */
 import type { Socket } from 'node:net';
 import { addrText, clientAddr, type ClientAddr } from './accept/addr.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
-import { dispatch, type DispatchConfig } from './balance/dispatch.ts';
+import type { DispatchConfig } from './balance/dispatch.ts';
 import type { Endpoint } from './balance/endpoint.ts';
 import type { PoolConfig, Protocol } from './balance/pool.ts';
 import type { Core } from './core.ts';
-import { pickBackend } from './discover/outbound-policy.ts';
-import type { Route, Target, Targets } from './discover/targets.ts';
-import { ProxyError } from './errors.ts';
+import type { Target, Targets } from './discover/targets.ts';
 import { abort } from './io/abort.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
-import { ANSWERED, type Layer, type RequestHead, type Service } from './message/contract.ts';
+import type { Layer, RequestHead, Service } from './message/contract.ts';
 import { respondError } from './respond.ts';
+import type { TcpStack } from './routes/tcp.ts';
 import { Forward } from './tcp/forward.ts';
 import { dstLabels } from './telemetry/labels.ts';
 
@@ -68,98 +67,117 @@ export class Outbound {
   };
 
   private route(socket: Socket, target: Target, client: ClientAddr): void {
-    const routes = target.routes!;
-    if (routes.protocol === 'opaque') {
-      this.opaque(socket, target, Buffer.alloc(0), null);
+    const { protocol } = target.routes!;
+    if (protocol === 'opaque') {
+      this.opaque(socket, target, Buffer.alloc(0), null, null);
       return;
     }
+    let sni: string | null = null;
+    let dialled: TcpStack | null = null;
     negotiate(socket, {
       clock: this.core.clock,
       first: null,
-      quietMs: target.sawHttp || routes.protocol !== 'detect' ? QUIET_HTTP_MS : QUIET_MS,
+      quietMs: target.sawHttp || protocol !== 'detect' ? QUIET_HTTP_MS : QUIET_MS,
       partialMs: PARTIAL_MS,
       dial: (done, failed) => {
-        const route = pickBackend(target.routes!.opaque, this.core.random);
-        if (route === null) return () => {};
-        return connectTcp(route.balancer, this.pool, 1, done, failed);
+        dialled = target.routes!.opaque.find('');
+        const balancer = dialled === null || dialled.refused !== '' ? null : dialled.choose().balancer;
+        return balancer === null ? () => {} : connectTcp(balancer, this.pool, 1, done, failed);
       },
       onHttp: (version, bytes) => {
+        if (protocol === 'tls') {
+          this.opaque(socket, target, bytes, null, null);
+          return;
+        }
         target.sawHttp = true;
         this.core.detected('outbound', version === 1 ? 'http/1' : 'http/2');
-        this.core.serve(socket, version, this.service(target, version, client), bytes);
+        this.core.serve(socket, version, version === 1 ? http1(target, client) : http2(target, client), bytes);
       },
-      onTls: () => false,
+      onTls: (name) => {
+        sni = name;
+        return false;
+      },
       onOpaque: (bytes, early, serverFirst) => {
-        this.core.detected('outbound', serverFirst ? 'server first' : 'opaque');
-        this.opaque(socket, target, bytes, early);
+        this.core.detected('outbound', sni !== null ? 'tls' : serverFirst ? 'server first' : 'opaque');
+        this.opaque(socket, target, bytes, sni, early === null ? null : { server: early, stack: dialled! });
       },
       onEof: () => socket.destroy(),
     });
   }
 
-  /** The request stack of one connection. */
-  private service(target: Target, version: 1 | 2, client: ClientAddr): Service {
-    const { core } = this;
-    const retries = core.metrics.retries.with({});
-    const lanes = new Map<Route, Service>();
-    const lane = (route: Route): Service => dispatch({
-      balancer: route.balancer,
-      protocol: chooseProtocol,
-      maxTries: MAX_TRIES,
-      onRetry: () => { retries.value++; },
-      fail: (head, answer, error) => {
-        core.failed('outbound', error);
-        respondError(head, answer, error);
-      },
-      observe: (head, endpoint, answer) => core.tap.observe(head, () => ({
-        direction: 'OUTBOUND', source: client, sourceLabels: {}, destination: endpoint.info.addr,
-        destinationLabels: { ...endpoint.info.labels, tls: endpoint.info.tls === null ? 'no_identity' : 'true', ...(endpoint.info.tls === null ? {} : { server_id: endpoint.info.tls.identity }) },
-      }), answer),
-    } satisfies DispatchConfig);
-    return (head, ended, answer) => {
-      // Routes are read for each request: an update takes effect on connections that exist.
-      const route = pickBackend(target.routes![version === 1 ? 'http1' : 'http2'], core.random);
-      if (route === null) {
-        core.failed('outbound', new ProxyError('NO_ENDPOINTS'));
-        respondError(head, answer, new ProxyError('NO_ENDPOINTS', 'every backend of the route has weight 0'));
-        return ANSWERED;
-      }
-      let service = lanes.get(route);
-      if (service === undefined) {
-        if (lanes.size > 16) lanes.clear();
-        lanes.set(route, service = lane(route));
-      }
-      return service(head, ended, answer);
-    };
-  }
-
-  private opaque(socket: Socket, target: Target, bytes: Buffer, early: Socket | null): void {
-    const join = (server: Socket): void => {
+  /** `sni`: the server name of the application's own TLS, '' when it has none, null when it is not TLS. `early`: the connection that detection has opened. */
+  private opaque(socket: Socket, target: Target, bytes: Buffer, sni: string | null, early: { server: Socket; stack: TcpStack } | null): void {
+    const join = (server: Socket, stack: TcpStack): void => {
       if (socket.destroyed) {
         server.destroy();
         return;
       }
-      const forward = new Forward(socket, server, bytes.length > 0 ? bytes : null, () => this.core.forwards.delete(forward));
+      const closed = stack.opened(sni);
+      const forward = new Forward(socket, server, bytes.length > 0 ? bytes : null, ({ error }) => {
+        this.core.forwards.delete(forward);
+        closed(error === null ? '' : 'IO');
+      });
       this.core.forwards.add(forward);
     };
     if (early !== null) {
-      join(early);
+      join(early.server, early.stack);
       return;
     }
-    const route = pickBackend(target.routes!.opaque, this.core.random);
-    if (route === null) {
-      socket.destroy();
+    const { protocol, tls, opaque } = target.routes!;
+    const stack = (protocol === 'tls' ? tls : opaque).find(sni ?? '');
+    const chosen = stack === null ? null : stack.choose();
+    const refused = stack === null ? 'no route' : stack.refused || chosen!.refused;
+    if (refused !== '' || chosen!.balancer === null) {
+      this.core.log.debug('a connection was refused', { dst: addrText(target.dst), sni: sni ?? '', why: refused });
+      this.core.metrics.tcpErrors.outbound.with({ error: refused.startsWith('not valid') ? 'not valid' : refused }).value++;
+      abort(socket);
       return;
     }
-    const cancel = connectTcp(route.balancer, this.pool, MAX_TRIES, join, (error) => {
+    const cancel = connectTcp(chosen!.balancer, this.pool, MAX_TRIES, (server) => join(server, stack!), (error) => {
       this.core.log.debug('an opaque connection could not be forwarded', { dst: addrText(target.dst), error: error.message });
       this.core.metrics.tcpErrors.outbound.with({ error: error.code }).value++;
+      stack!.opened(sni)(error.code);
       // The client sees what it would have seen without a proxy: a reset.
       abort(socket);
     });
     socket.once('close', cancel);
   }
+}
 
+/** The request stack of one connection. Routes are read for each request: an update takes effect on connections that exist. */
+function http1(target: Target, client: ClientAddr): Service {
+  return (head, ended, answer) => {
+    head.client = client;
+    return target.routes!.http1(head, ended, answer);
+  };
+}
+
+function http2(target: Target, client: ClientAddr): Service {
+  return (head, ended, answer) => {
+    head.client = client;
+    return target.routes!.http2(head, ended, answer);
+  };
+}
+
+/** What the exchanges of every route have in common on their way to an endpoint. */
+export function outboundDispatch(core: Core): Omit<DispatchConfig, 'balancer'> {
+  const retries = core.metrics.retries.with({});
+  return {
+    protocol: chooseProtocol,
+    maxTries: MAX_TRIES,
+    onRetry: () => { retries.value++; },
+    fail: (head, answer, error) => {
+      core.failed('outbound', error);
+      respondError(head, answer, error);
+    },
+    observe: (head, { info }, answer) => (!core.tap.active ? answer : core.tap.observe(head, () => ({
+      direction: 'OUTBOUND', source: head.client ?? info.addr, sourceLabels: {}, destination: info.addr,
+      destinationLabels: {
+        ...info.labels, tls: info.tls === null ? 'no_identity' : 'true', ...(info.tls === null ? {} : { server_id: info.tls.identity }),
+        ...(head.fault === '' ? {} : { fault: head.fault }),
+      },
+    }), answer)),
+  };
 }
 
 /** Peers take everything as HTTP/2, except what becomes a tunnel; others get what the client spoke. */

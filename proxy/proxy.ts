@@ -6,8 +6,8 @@ import { adminService } from './admin/server.ts';
 import type { BalancerConfig } from './balance/balancer.ts';
 import { BalancerMetrics } from './balance/metrics.ts';
 import { dialAddr, type PoolConfig } from './balance/pool.ts';
-import { alone, DEFAULTS } from './balance/settings.ts';
 import { Core } from './core.ts';
+import { alone, type BalanceSettings } from './balance/settings.ts';
 import { Balancers } from './discover/balancers.ts';
 import { Certifier } from './discover/certify.ts';
 import { ControlChannel, countLookups, systemResolve } from './discover/channel.ts';
@@ -20,10 +20,11 @@ import type { Log } from './log.ts';
 import { Credentials } from './mesh-tls/credentials.ts';
 import { dial } from './mesh-tls/originate.ts';
 import { Terminator } from './mesh-tls/terminate.ts';
-import { Outbound, outboundEndpointLayers } from './outbound.ts';
+import { Outbound, outboundDispatch, outboundEndpointLayers } from './outbound.ts';
 import { defaultRules } from './policy/authorize.ts';
 import { PortPolicy } from './policy/inbound.ts';
 import { PortPolicies } from './policy/ports.ts';
+import { buildRoutes } from './routes/build.ts';
 import { TapHub } from './tap/hub.ts';
 import { tapService } from './tap/service.ts';
 import { dstLabels } from './telemetry/labels.ts';
@@ -90,9 +91,12 @@ export class Proxy {
     this.certifier = new Certifier(channel('identity', env.identity.service), env.identity, this.credentials, deps.readToken, log);
 
     const pool = this.poolConfig(env.connectTimeoutMs.outbound, 100, true);
-    const balancers = new Balancers(destination, env.destination.context, () => this.balancerConfig(pool, outboundEndpointLayers(this.core)));
+    const balancers = new Balancers(destination, env.destination.context, (_name, settings) => this.balancerConfig(settings, pool, outboundEndpointLayers(this.core)));
+    const build = { core: this.core, balancers, dispatch: outboundDispatch(this.core) };
+    const followed = this.metrics.routes.policies.with({ result: 'followed' });
+    const rejected = this.metrics.routes.policies.with({ result: 'rejected' });
     const targets = new Targets({
-      clock, log, destination, policy, balancers, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
+      clock, log, destination, policy, build: (model, dst, budgets) => buildRoutes(model, dst, budgets, build), onPolicy: (good) => { (good ? followed : rejected).value++; }, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
       context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
     });
     this.stops.push(() => this.certifier.stop(), () => targets.stop());
@@ -199,8 +203,8 @@ export class Proxy {
     };
   }
 
-  private balancerConfig(pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
-    return { pool, layers, random: this.deps.random, settings: DEFAULTS, made: this.balancerMetrics.track };
+  private balancerConfig(settings: BalanceSettings, pool: PoolConfig, layers: BalancerConfig['layers']): BalancerConfig {
+    return { pool, layers, random: this.deps.random, settings, made: this.balancerMetrics.track };
   }
 
   private controlConfig(name: string, { identity }: ServiceAddr): BalancerConfig {

@@ -1,29 +1,31 @@
 import { Balancer, type BalancerConfig } from '../balance/balancer.ts';
+import { settingsOf, type BalanceSettings } from '../balance/settings.ts';
 import { addrText } from '../accept/addr.ts';
+import type { BackendRef, BalancePolicy } from '../policy/outbound/model.ts';
 import { watchEndpoints } from './endpoints.ts';
-import type { BackendRef } from './outbound-policy.ts';
 import type { Channel } from './watch.ts';
 
 interface Entry { balancer: Balancer; stop: () => void; users: number }
 
-/** The balancers of every backend in use: one a backend, however many destinations lead to it. */
+/** The balancers of every backend in use: one for a backend and the way it is balanced over, however many destinations and rules lead to it. */
 export class Balancers {
   private readonly entries = new Map<string, Entry>();
   private readonly channel: Channel;
   private readonly context: string;
-  private readonly config: (name: string) => BalancerConfig;
+  private readonly config: (name: string, settings: BalanceSettings) => BalancerConfig;
 
-  constructor(channel: Channel, context: string, config: (name: string) => BalancerConfig) {
+  constructor(channel: Channel, context: string, config: (name: string, settings: BalanceSettings) => BalancerConfig) {
     this.channel = channel;
     this.context = context;
     this.config = config;
   }
 
-  acquire(ref: BackendRef): Balancer {
-    const key = keyOf(ref);
+  acquire(ref: BackendRef, policy: BalancePolicy): Balancer {
+    const key = keyOf(ref, policy);
     let e = this.entries.get(key);
     if (e === undefined) {
-      const balancer = new Balancer(key, this.config(key));
+      const name = nameOf(ref);
+      const balancer = new Balancer(name, this.config(name, settingsOf(policy)));
       let stop = (): void => {};
       if (ref.kind === 'discover') stop = watchEndpoints(this.channel, ref.path, this.context, balancer);
       else balancer.add([ref.endpoint]);
@@ -33,8 +35,8 @@ export class Balancers {
     return e.balancer;
   }
 
-  release(ref: BackendRef): void {
-    const key = keyOf(ref);
+  release(ref: BackendRef, policy: BalancePolicy): void {
+    const key = keyOf(ref, policy);
     const e = this.entries.get(key);
     if (e === undefined || --e.users > 0) return;
     this.entries.delete(key);
@@ -43,6 +45,11 @@ export class Balancers {
   }
 }
 
-function keyOf(ref: BackendRef): string {
+function nameOf(ref: BackendRef): string {
   return ref.kind === 'discover' ? ref.path : `${addrText(ref.endpoint.addr)}${ref.endpoint.tls === null ? '' : ` ${ref.endpoint.tls.identity}`}`;
+}
+
+/** Requests that stick to an endpoint and others share its balancer: only what it is made with tells two apart. */
+function keyOf(ref: BackendRef, policy: BalancePolicy): string {
+  return `${nameOf(ref)} ${JSON.stringify(settingsOf(policy))}`;
 }

@@ -1,25 +1,26 @@
 import { addrText, type OrigDst } from '../accept/addr.ts';
-import type { Balancer } from '../balance/balancer.ts';
 import type { Cidr } from '../../lib/cidr.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { STATUS } from '../../lib/grpc/status.ts';
 import type { Log } from '../log.ts';
-import type { Balancers } from './balancers.ts';
+import type { EndpointInfo } from '../balance/endpoint.ts';
+import { compileOutbound, forwardAll, refuseAll } from '../policy/outbound/compile.ts';
+import { PolicyError, type BackendRef, type OutboundModel } from '../policy/outbound/model.ts';
+import { Budgets } from '../routes/budgets.ts';
+import type { BuiltRoutes } from '../routes/build.ts';
 import { endpointOf, ipMessage } from './convert.ts';
 import { DESTINATION_PROFILE, OUTBOUND_WATCH } from './methods.ts';
-import { compileOutbound, forwardAll, type BackendRef, type CompiledOutbound } from './outbound-policy.ts';
 import { Watch, type Channel } from './watch.ts';
-import type { EndpointInfo } from '../balance/endpoint.ts';
-
-export interface Route { balancer: Balancer; weight: number; ref: BackendRef }
-export interface Routes { protocol: CompiledOutbound['protocol']; http1: Route[]; http2: Route[]; opaque: Route[] }
 
 export interface TargetsConfig {
   clock: Clock;
   log: Log;
   destination: Channel;
   policy: Channel;
-  balancers: Balancers;
+  /** makes a policy run */
+  build: (model: OutboundModel, dst: OrigDst, budgets: Budgets) => BuiltRoutes;
+  /** counts a policy, whether it can be followed or not */
+  onPolicy: (followed: boolean) => void;
   clusterNetworks: readonly Cidr[];
   workload: string;
   context: string;
@@ -31,7 +32,7 @@ export interface TargetsConfig {
 
 /** One original destination, with what the control plane says of it. The last known answer stays in force while the control plane is away. */
 export class Target {
-  routes: Routes | null = null;
+  routes: BuiltRoutes | null = null;
   /** a client spoke HTTP here before: then the server is not the one to speak first */
   sawHttp = false;
   connections = 0;
@@ -40,14 +41,15 @@ export class Target {
   private readonly config: TargetsConfig;
   private waiting: { ready: () => void; failed: () => void }[] = [];
   private watches: { readonly current: boolean; stop(): void }[] = [];
-  private compiled: CompiledOutbound | null = null;
   private policyMissing = false;
-  private profile: CompiledOutbound | null = null;
+  private profile: OutboundModel | null = null;
+  private readonly budgets: Budgets;
 
   constructor(dst: OrigDst, config: TargetsConfig) {
     this.dst = dst;
     this.config = config;
     this.usedAt = config.clock.now();
+    this.budgets = new Budgets(config.clock);
     if (config.clusterNetworks.some((n) => n.contains(dst.ip))) this.discover();
     else this.use(forwardAll(this.direct()));
   }
@@ -64,7 +66,7 @@ export class Target {
     const policyWatch = new Watch(policy, OUTBOUND_WATCH, { sourceWorkload: workload, target: { case: 'addr', value: { ip: ipMessage(this.dst.ip), port: this.dst.port } } }, {
       message: (m) => {
         this.policyMissing = false;
-        this.use(compileOutbound(m, this.direct()));
+        this.follow(() => compileOutbound(m, this.direct()));
       },
       ended: (error) => {
         log.debug('the policy stream of a destination ended', { dst: text, error: error?.message ?? '' });
@@ -90,20 +92,31 @@ export class Target {
     this.watches = [policyWatch, profileWatch];
   }
 
-  private use(compiled: CompiledOutbound): void {
-    const { balancers } = this.config;
-    const before = this.compiled;
-    const routes = (all: CompiledOutbound['http1']): Route[] => all.map(({ backend, weight }) => ({ balancer: balancers.acquire(backend), weight, ref: backend }));
-    this.routes = { protocol: compiled.protocol, http1: routes(compiled.http1), http2: routes(compiled.http2), opaque: routes(compiled.opaque) };
-    this.compiled = compiled;
-    if (before !== null) this.releaseAll(before);
+  /** A policy that cannot be followed leaves the last good one in force; without one, nothing passes. */
+  private follow(compile: () => OutboundModel): void {
+    let model: OutboundModel;
+    try {
+      model = compile();
+    } catch (e) {
+      if (!(e instanceof PolicyError)) throw e;
+      const { log, onPolicy } = this.config;
+      log.warn('a policy of the control plane cannot be followed; the last good one stays', { dst: addrText(this.dst), error: e.message });
+      onPolicy(false);
+      if (this.routes === null) this.use(refuseAll(e.message));
+      return;
+    }
+    this.use(model);
+    this.config.onPolicy(true);
+  }
+
+  private use(model: OutboundModel): void {
+    const before = this.routes;
+    // What both use stays open, so the new one comes first.
+    this.routes = this.config.build(model, this.dst, this.budgets);
+    before?.release();
     const batch = this.waiting;
     this.waiting = [];
     for (const w of batch) w.ready();
-  }
-
-  private releaseAll(c: CompiledOutbound): void {
-    for (const lane of [c.http1, c.http2, c.opaque]) for (const { backend } of lane) this.config.balancers.release(backend);
   }
 
   /** Calls `ready` as soon as it is known where to go, or `failed` when the control plane did not say in time. */
@@ -129,7 +142,7 @@ export class Target {
 
   stop(): void {
     for (const w of this.watches) w.stop();
-    if (this.compiled !== null) this.releaseAll(this.compiled);
+    this.routes?.release();
   }
 }
 

@@ -46,6 +46,11 @@ export class TapHub {
     return () => this.observers.delete(o);
   }
 
+  /** Somebody watches. */
+  get active(): boolean {
+    return this.observers.size > 0;
+  }
+
   /** The stream to answer on: `client` itself unless somebody watches this exchange. */
   observe(head: RequestHead, parties: () => Parties, client: ResponseStream): ResponseStream {
     if (this.observers.size === 0) return client;

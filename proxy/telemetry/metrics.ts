@@ -1,3 +1,4 @@
+import { createRouteMetrics, type RouteMetrics } from './route-metrics.ts';
 import { LATENCY_BUCKETS_MS, Registry, type CounterFamily, type HistogramFamily } from './registry.ts';
 
 /** What layers/measure.ts counts in. */
@@ -28,6 +29,8 @@ export interface Metrics extends RequestMetrics {
   detect: CounterFamily;
   retries: CounterFamily;
   bugs: CounterFamily;
+  /** of outbound routes */
+  routes: RouteMetrics;
 }
 
 export function createMetrics(registry = new Registry()): Metrics {
@@ -65,5 +68,6 @@ export function createMetrics(registry = new Registry()): Metrics {
     controlDns: r.counter('control_dns_resolutions_total', 'Lookups of addresses of the control plane.'),
     retries: r.counter('outbound_http_refused_retries_total', 'Requests sent to another endpoint because the first refused them unprocessed.'),
     bugs: r.counter('proxy_defects_total', 'Exceptions that the proxy did not expect; each is in the log.'),
+    routes: createRouteMetrics(r),
   };
 }

@@ -51,6 +51,7 @@ export class TestControlPlane {
   };
   private readonly sockets = new Set<net.Socket>();
   private readonly watchers = new Map<string, Set<ResponseStream>>();
+  private readonly policyWatchers = new Map<string, Set<ResponseStream>>();
 
   /** In clear text on loopback, or over mesh TLS as `identity` on another address. */
   async start(port = 0, host = '127.0.0.1', identity = ''): Promise<void> {
@@ -79,6 +80,12 @@ export class TestControlPlane {
     }
   }
 
+  /** Sends what `outbound` says now to whoever watches the policy of a Service's address. */
+  changePolicy(key: string): void {
+    const service = this.services.get(key)!;
+    for (const w of this.policyWatchers.get(key) ?? []) send(w, t.outbound_OutboundPolicy, this.outbound(service.name ?? key, service.opaque === true));
+  }
+
   private readonly service: Service = (head, _ended, client) => {
     this.calls.push(head.path);
     let parser: FrameParser | null = null;
@@ -88,7 +95,7 @@ export class TestControlPlane {
         client.credit(end - start);
       },
       end() {},
-      reset: () => { for (const set of this.watchers.values()) set.delete(client); },
+      reset: () => { for (const set of [...this.watchers.values(), ...this.policyWatchers.values()]) set.delete(client); },
       credit() {},
     };
     return stream;
@@ -118,6 +125,9 @@ export class TestControlPlane {
       if (found === undefined) fail(5);
       else {
         begin();
+        const set = this.policyWatchers.get(key) ?? new Set();
+        this.policyWatchers.set(key, set);
+        set.add(client);
         send(client, t.outbound_OutboundPolicy, this.outbound(found.name ?? key, found.opaque === true));
       }
     } else if (path.endsWith('/Get')) {

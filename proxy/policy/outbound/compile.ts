@@ -61,3 +61,11 @@ export function forwardAll(ref: BackendRef, protocol: OutboundModel['protocol'] 
   const opaque: TcpRoute[] = [{ route: NO_META, snis: [], filters: [], distribution: { kind: 'first', backends: [backend] } }];
   return { protocol, parent, http1: http, http2: http, opaque, tls: opaque };
 }
+
+/** Nothing passes, and everybody is told why. */
+export function refuseAll(why: string): OutboundModel {
+  const rule = { route: NO_META, grpc: false, key: '', filters: [], distribution: { kind: 'empty' as const }, timeouts: { requestMs: 0, responseMs: 0, idleMs: 0 }, retry: null, headers: false };
+  const http: HttpRoutes = { entries: [{ host: null, path: { kind: 'prefix', value: '' }, tests: [], weights: [0, 0, 0], rule }] };
+  const opaque: TcpRoute[] = [{ route: NO_META, snis: [], filters: [{ kind: 'invalid', message: why }], distribution: { kind: 'empty' } }];
+  return { protocol: 'detect', parent: NO_META, http1: http, http2: http, opaque, tls: opaque };
+}

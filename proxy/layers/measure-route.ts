@@ -1,0 +1,148 @@
+/** Counts and times what passes a route or a backend of it, by Linkerd's outbound_http_route_* and outbound_grpc_route_* metrics. */
+import type { Clock } from '../../lib/clock.ts';
+import type { ErrorCode } from '../errors.ts';
+import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import { RESET, type Reset } from '../message/reset.ts';
+import { OwnAnswer } from '../respond.ts';
+import type { Counter, CounterFamily, Histogram, HistogramFamily } from '../telemetry/registry.ts';
+import type { Labels } from '../telemetry/text.ts';
+
+export interface RouteSeriesConfig {
+  labels: Labels;
+  /** counted when an exchange begins; null where that is not counted */
+  requests: CounterFamily | null;
+  statuses: CounterFamily;
+  seconds: HistogramFamily;
+  /** http_status, or grpc_status for a gRPC route */
+  statusLabel: string;
+}
+
+/** A server that makes its statuses up does not get a handle for each. */
+const MAX_OUTCOMES = 128;
+
+/** Handles for one route or backend. */
+export class RouteSeries {
+  readonly grpc: boolean;
+  readonly requests: Counter | null;
+  private readonly config: RouteSeriesConfig;
+  private readonly seconds: Histogram;
+  private readonly ended = new Map<number, Counter>();
+
+  constructor(config: RouteSeriesConfig) {
+    this.config = config;
+    this.grpc = config.statusLabel === 'grpc_status';
+    this.requests = config.requests?.with(config.labels) ?? null;
+    this.seconds = config.seconds.with(config.labels);
+  }
+
+  /** `status`: HTTP or gRPC status, -1 without; `error`: Linkerd's name of what went wrong, or '' */
+  record(status: number, error: string, ms: number): void {
+    this.seconds.observe(ms / 1000);
+    const known = error === '' ? this.ended.get(status) : undefined;
+    if (known !== undefined) {
+      known.value++;
+      return;
+    }
+    const { labels, statuses, statusLabel } = this.config;
+    const counter = statuses.with({ ...labels, [statusLabel]: this.statusText(status), error });
+    counter.value++;
+    if (error === '' && this.ended.size < MAX_OUTCOMES) this.ended.set(status, counter);
+  }
+
+  private statusText(status: number): string {
+    if (status < 0) return '';
+    return this.grpc ? (GRPC_NAMES[status] ?? String(status)) : String(status);
+  }
+}
+
+const GRPC_NAMES = [
+  'OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED',
+];
+
+/** Linkerd's names of what the proxy answers by itself. */
+const ERROR_NAMES: Partial<Record<ErrorCode, string>> = {
+  FAIL_FAST: 'FAIL_FAST', NO_ENDPOINTS: 'FAIL_FAST', LOAD_SHED: 'LOAD_SHED', CONNECT: 'IO', CONNECT_TIMEOUT: 'IO', IDENTITY: 'IO', IO: 'IO',
+  REQUEST_TIMEOUT: 'REQUEST_TIMEOUT', HEADERS_TIMEOUT: 'RESPONSE_HEADERS_TIMEOUT', RESPONSE_TIMEOUT: 'RESPONSE_STREAM_TIMEOUT', IDLE_TIMEOUT: 'IDLE_TIMEOUT', INJECTED: 'INJECTED',
+};
+
+export function measureRoute(series: RouteSeries, clock: Clock): Layer {
+  return (next) => (head, ended, client) => {
+    if (series.requests !== null) series.requests.value++;
+    const answer = new RouteAnswer(series, clock, client);
+    return new RouteRequest(answer, next(head, ended, answer));
+  };
+}
+
+class RouteAnswer implements ResponseStream {
+  private readonly series: RouteSeries;
+  private readonly clock: Clock;
+  private readonly client: ResponseStream;
+  private readonly startedAt: number;
+  private status = -1;
+  private error = '';
+  private recorded = false;
+
+  constructor(series: RouteSeries, clock: Clock, client: ResponseStream) {
+    this.series = series;
+    this.clock = clock;
+    this.client = client;
+    this.startedAt = clock.now();
+  }
+
+  informational(head: ResponseHead): void { this.client.informational(head); }
+  data(buf: Buffer, start: number, end: number): void { this.client.data(buf, start, end); }
+  credit(n: number): void { this.client.credit(n); }
+
+  head(head: ResponseHead): void {
+    this.status = this.series.grpc ? grpcStatus(head.fields) : head.status;
+    if (head instanceof OwnAnswer) this.error = ERROR_NAMES[head.code] ?? 'UNKNOWN';
+    this.client.head(head);
+  }
+
+  end(trailers: Fields | null): void {
+    if (trailers !== null && this.series.grpc) {
+      const grpc = grpcStatus(trailers);
+      if (grpc >= 0) this.status = grpc;
+    }
+    this.record(this.error);
+    this.client.end(trailers);
+  }
+
+  reset(reason: Reset): void {
+    this.record(reason === RESET.noError ? this.error : reason.label);
+    this.client.reset(reason);
+  }
+
+  record(error: string): void {
+    if (this.recorded) return;
+    this.recorded = true;
+    this.series.record(this.status, error, this.clock.now() - this.startedAt);
+  }
+}
+
+/** The request passes by unseen, but for its reset: that ends the exchange too. */
+class RouteRequest implements RequestStream {
+  private readonly answer: RouteAnswer;
+  private readonly up: RequestStream;
+
+  constructor(answer: RouteAnswer, up: RequestStream) {
+    this.answer = answer;
+    this.up = up;
+  }
+
+  data(buf: Buffer, start: number, end: number): void { this.up.data(buf, start, end); }
+  end(trailers: Fields | null): void { this.up.end(trailers); }
+  credit(n: number): void { this.up.credit(n); }
+
+  reset(reason: Reset): void {
+    this.answer.record(reason.label);
+    this.up.reset(reason);
+  }
+}
+
+/** -1 without. */
+function grpcStatus(fields: Fields): number {
+  const s = field(fields, 'grpc-status');
+  return s !== undefined && /^\d{1,2}$/.test(s) ? Number(s) : -1;
+}

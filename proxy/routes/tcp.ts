@@ -1,0 +1,97 @@
+/** Routes of connections that are joined byte for byte, by server name where they are the application's own TLS. */
+import type { Balancer } from '../balance/balancer.ts';
+import type { Core } from '../core.ts';
+import type { Distribution, Meta, TcpBackend, TcpRoute } from '../policy/outbound/model.ts';
+import { findTcpRoute } from '../policy/outbound/tcp.ts';
+import { Memo } from '../telemetry/memo.ts';
+import type { Counter, CounterFamily } from '../telemetry/registry.ts';
+import { metaLabels } from '../telemetry/route-metrics.ts';
+import type { Labels } from '../telemetry/text.ts';
+import type { BackendSet } from './backends.ts';
+
+export interface TcpRoutesConfig { core: Core; parent: Meta; backends: BackendSet }
+
+/** Server names that one route counts apart; clients choose them, so there is a bound. */
+const MAX_NAMES = 100;
+const OTHER = '(other)';
+
+/** What becomes of the connections of one rule. */
+export class TcpStack {
+  readonly snis: TcpRoute['snis'];
+  /** why its connections are refused; '' when they are not */
+  readonly refused: string;
+  private readonly choices: { balancer: Balancer | null; usable: () => boolean; weight: number; refused: string }[];
+  private readonly inOrder: boolean;
+  private readonly core: Core;
+  private readonly labels: Labels;
+  private readonly opens: Memo<Counter>;
+
+  constructor(route: TcpRoute, { core, parent, backends }: TcpRoutesConfig) {
+    const d = route.distribution;
+    this.core = core;
+    this.snis = route.snis;
+    this.inOrder = d.kind === 'first';
+    this.choices = backendsOf(d).map(({ backend, weight }) => {
+      const opened = backends.open(backend);
+      return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refusal(backend.filters) || (opened === null ? 'a backend is not valid' : '') };
+    });
+    this.refused = refusal(route.filters) || (this.choices.length === 0 ? 'the route has no backend' : '');
+    this.labels = { ...metaLabels('parent', parent), ...metaLabels('route', route.route) };
+    this.opens = new Memo(core.metrics.registry, MAX_NAMES);
+  }
+
+  /** The balancer for the next connection, or why there is none. */
+  choose(): { balancer: Balancer | null; refused: string } {
+    const { choices } = this;
+    if (choices.length === 1) return choices[0]!;
+    const usable = choices.filter((c) => c.usable());
+    const from = usable.length === 0 ? choices : usable;
+    if (this.inOrder) return from[0]!;
+    let at = 0;
+    for (const c of from) at += c.weight;
+    at *= this.core.random();
+    return from.find((c) => (at -= c.weight) < 0) ?? from[from.length - 1]!;
+  }
+
+  /** Counts a connection; `sni` is null for one that is not TLS. Returns what is to be called when it ends, with an error code or ''. */
+  opened(sni: string | null): (error: string) => void {
+    const { tcpOpen, tcpClose, tlsOpen, tlsClose } = this.core.metrics.routes;
+    const hostname = sni === null || !this.opens.full || this.opens.get(sni) !== undefined ? sni : OTHER;
+    const labels = hostname === null ? this.labels : { ...this.labels, hostname };
+    this.counter(hostname === null ? tcpOpen : tlsOpen, hostname ?? '', labels).value++;
+    return (error) => { (sni === null ? tcpClose : tlsClose).with({ ...labels, error }).value++; };
+  }
+
+  private counter(family: CounterFamily, key: string, labels: Labels): Counter {
+    let c = this.opens.get(key);
+    if (c === undefined) {
+      c = family.with(labels);
+      if (!this.opens.full) this.opens.set(key, c);
+    }
+    return c;
+  }
+}
+
+function backendsOf(d: Distribution<TcpBackend>): { backend: TcpBackend; weight: number }[] {
+  if (d.kind === 'empty') return [];
+  return d.kind === 'random' ? d.backends : d.backends.map((backend) => ({ backend, weight: 1 }));
+}
+
+function refusal(filters: TcpRoute['filters']): string {
+  const f = filters[0];
+  if (f === undefined) return '';
+  return f.kind === 'forbidden' ? 'forbidden by policy' : `not valid: ${f.message}`;
+}
+
+export class TcpRoutes {
+  private readonly stacks: TcpStack[];
+
+  constructor(routes: readonly TcpRoute[], config: TcpRoutesConfig) {
+    this.stacks = routes.map((r) => new TcpStack(r, config));
+  }
+
+  /** For a connection with this server name, '' for none; null when no route takes it. */
+  find(sni: string): TcpStack | null {
+    return this.stacks.length === 1 && this.stacks[0]!.snis.length === 0 ? this.stacks[0]! : findTcpRoute(this.stacks, sni);
+  }
+}
