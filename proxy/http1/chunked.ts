@@ -1,7 +1,8 @@
 import { ProxyError } from '../errors.ts';
 import type { Wire } from '../io/wire.ts';
 import type { Fields } from '../message/contract.ts';
-import { HEX, VALUE } from './chars.ts';
+import { HEX } from './chars.ts';
+import { EXTENSION_START, extensionMayEnd, extensionStep } from './chunk-extension.ts';
 import { parseFieldBlock } from './field-block.ts';
 import { findHeadEnd, refuseBareLineEnds } from './head-end.ts';
 import { latin1 } from './latin1.ts';
@@ -32,7 +33,9 @@ export class ChunkDecoder {
   private state = SIZE;
   private size = 0;
   private digits = 0;
+  /** bytes of extensions so far, and the state inside the present ones */
   private extension = 0;
+  private inside = 0;
   private held: Stash | null = null;
   private readonly limits: Http1Limits;
   private readonly wire: Pick<Wire, 'hold'>;
@@ -81,20 +84,20 @@ export class ChunkDecoder {
           }
           if (this.digits === 0) throw bad('a chunk has no size', 'bad-chunk-size');
           if (buf[p] === 13) this.state = SIZE_LF;
-          else if (buf[p] === 59) this.state = EXTENSION;
+          else if (buf[p] === 59) this.extend();
           else throw bad('a chunk size is not a hexadecimal number', buf[p] === 10 ? 'bare-lf' : 'bad-chunk-size');
           p++;
           break;
         }
         case EXTENSION: {
-          const from = p;
-          while (p < end && VALUE[buf[p]!] === 1) p++;
-          this.extension += p - from;
-          if (this.extension > this.limits.maxChunkExtensionBytes) throw bad('chunk extensions are too long', 'chunk-extension-too-long');
-          if (p === end) return p;
-          if (buf[p] !== 13) throw bad('a control byte in a chunk extension', buf[p] === 10 ? 'bare-lf' : 'bad-chunk-extension');
-          this.state = SIZE_LF;
-          p++;
+          const c = buf[p++]!;
+          if (c === 13 && extensionMayEnd(this.inside)) {
+            this.state = SIZE_LF;
+            break;
+          }
+          if (++this.extension > this.limits.maxChunkExtensionBytes) throw bad('chunk extensions are too long', 'chunk-extension-too-long');
+          this.inside = extensionStep(this.inside, c);
+          if (this.inside === 0) throw bad('a chunk extension is malformed', c === 10 ? 'bare-lf' : 'bad-chunk-extension');
           break;
         }
         case SIZE_LF:
@@ -124,6 +127,11 @@ export class ChunkDecoder {
       }
     }
     return p;
+  }
+
+  private extend(): void {
+    this.state = EXTENSION;
+    this.inside = EXTENSION_START;
   }
 
   private trailerSection(buf: Buffer, p: number, end: number): number {

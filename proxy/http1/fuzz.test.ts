@@ -74,12 +74,12 @@ describe('HTTP/1 fuzz', () => {
   it('what is taken as a request, Node takes as the same request', async () => {
     const node = nodeServer();
     await fc.assert(fc.asyncProperty(requests, async (text) => {
-      // Node knows neither other methods nor other minor versions, and has its own idea of Upgrade.
+      // Node knows neither other methods nor other minor versions, takes no target beyond ASCII, and has its own idea of Upgrade.
       fc.pre(!/HTTP\/1\.[2-9]|upgrade/i.test(text));
       const bytes = Buffer.from(text, 'latin1');
       const mine = await ours(bytes);
       const complete = mine.seen.filter((one) => one.done);
-      fc.pre(complete.every((one) => http.METHODS.includes(one.head.method) && one.head.method !== 'CONNECT'));
+      fc.pre(complete.every((one) => http.METHODS.includes(one.head.method) && one.head.method !== 'CONNECT' && !/[\x80-\xff]/.test(one.head.path)));
       const theirs = await node.parse(bytes);
       for (const [i, one] of complete.entries()) {
         const other = theirs.requests[i];
@@ -99,7 +99,7 @@ describe('HTTP/1 fuzz', () => {
       const { seen } = await ours(Buffer.from(text, 'latin1'));
       for (const one of seen.filter((r) => r.done)) {
         const { head } = one;
-        fc.pre(http.METHODS.includes(head.method) && head.method !== 'CONNECT' && head.upgrade === '');
+        fc.pre(http.METHODS.includes(head.method) && head.method !== 'CONNECT' && head.upgrade === '' && !/[\x80-\xff]/.test(head.path));
         const c = memoryClient();
         const { request, answer } = c.call(head, one.ended);
         const body = Buffer.from(one.body, 'latin1');

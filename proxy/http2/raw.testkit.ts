@@ -13,7 +13,7 @@ import { Http2Client, type Limits, type ServerOptions, serveHttp2 } from './inde
 
 export interface Frame { type: number; flags: number; id: number; payload: Buffer }
 
-class MemorySocket extends Duplex {
+export class MemorySocket extends Duplex {
   written: Buffer[] = [];
   /** while false, nothing that was written is taken: a peer that does not read */
   reading = true;
@@ -158,6 +158,8 @@ export function contentOf(frames: Frame[], id: number): Buffer {
 /** What one side of an exchange was told, as text, and the stream to answer on. */
 export class Recorder implements RequestStream, ResponseStream {
   readonly events: string[] = [];
+  /** all content, latin1 */
+  body = '';
   head_: RequestHead | ResponseHead | null = null;
   client: ResponseStream | null = null;
   request: RequestStream | null = null;
@@ -177,6 +179,7 @@ export class Recorder implements RequestStream, ResponseStream {
   }
 
   data(buf: Buffer, start: number, end: number): void {
+    this.body += buf.toString('latin1', start, end);
     this.events.push(`data ${end - start <= 20 ? buf.toString('latin1', start, end) : end - start}`);
     if (this.eager) (this.client ?? this.request)?.credit(end - start);
   }

@@ -3,6 +3,9 @@
  * (linkerd2-proxy's linkerd/transport-header): the preface, a 32-bit big-endian length, then a protobuf message
  * Header { int32 port = 1; string name = 2; SessionProtocol { oneof { http1 = 1; http2 = 2 } } session_protocol = 3 }.
  */
+import { transport_l5d_io_TransportHeader } from '../../api/gen/tables.ts';
+import { decode, WireError } from '../../lib/grpc/wire.ts';
+
 export const TRANSPORT_ALPN = 'transport.l5d.io/v1';
 const PREFACE = Buffer.from(`${TRANSPORT_ALPN}\r\n\r\n`, 'latin1');
 const MAX_HEADER = 1024;
@@ -47,28 +50,11 @@ export function decodeTransportHeader(b: Uint8Array): { header: TransportHeader;
 }
 
 function decodeBody(b: Buffer): TransportHeader | null {
-  const h: TransportHeader = { port: 0, name: '', protocol: null };
-  let p = 0;
-  const varint = (): number => {
-    let v = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const c = b[p++];
-      if (c === undefined) return NaN;
-      v += (c & 127) * 2 ** shift;
-      if (c < 128) return v;
-    }
-    return NaN;
-  };
-  while (p < b.length) {
-    const tag = varint();
-    const value = varint();
-    if (Number.isNaN(tag) || Number.isNaN(value)) return null;
-    if ((tag & 7) === 2 && p + value > b.length) return null;
-    if (tag === 0x08) h.port = value;
-    else if (tag === 0x12) h.name = b.toString('utf8', p, p + value);
-    else if (tag === 0x1a && value > 0) h.protocol = b[p] === 0x0a ? 'http1' : b[p] === 0x12 ? 'http2' : null;
-    if ((tag & 7) === 2) p += value;
-    else if ((tag & 7) !== 0) return null;
+  try {
+    const { port, name, sessionProtocol } = decode(transport_l5d_io_TransportHeader, b);
+    return port >= 1 && port <= 65535 ? { port, name, protocol: sessionProtocol?.kind.case ?? null } : null;
+  } catch (e) {
+    if (e instanceof WireError) return null;
+    throw e;
   }
-  return h.port >= 1 && h.port <= 65535 ? h : null;
 }
