@@ -47,15 +47,15 @@ const GRPC_OF_HTTP: Record<number, number> = { 400: 13, 401: 16, 403: 7, 404: 12
 
 /**
  * Answers an exchange that a fault ends: with an HTTP status (`http`, to a gRPC call as the gRPC status that it stands for) or, where that is -1, with a
- * gRPC status as trailers-only response, whatever was asked.
+ * gRPC status as trailers-only response, whatever was asked. ERROR_HEADER has `message`.
  */
 export function respondInjected(request: RequestHead, client: ResponseStream, { http, grpc, message }: { http: number; grpc: number; message: string }): void {
-  const why = headerText(`injected: ${message || ERRORS.INJECTED.text}`);
+  const why = headerText(message);
   if (http >= 0 && !isGrpc(request)) {
     client.head(new OwnAnswer('INJECTED', http, [ERROR_HEADER, why], 0));
   } else {
     const status = http >= 0 ? (GRPC_OF_HTTP[http] ?? 2) : grpc;
-    client.head(new OwnAnswer('INJECTED', 200, ['content-type', 'application/grpc', 'grpc-status', String(status), 'grpc-message', headerText(message || why).replaceAll('%', '%25'), ERROR_HEADER, why]));
+    client.head(new OwnAnswer('INJECTED', 200, ['content-type', 'application/grpc', 'grpc-status', String(status), 'grpc-message', why.replaceAll('%', '%25'), ERROR_HEADER, why]));
   }
   client.end(null);
 }

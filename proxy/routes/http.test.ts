@@ -75,6 +75,11 @@ describe('routes of HTTP, through the proxy', function () {
     ])), 'blue');
     for (const path of ['/empty', '/zero', '/unset', '/invalid']) assert.equal((await world.get(path)).status, 500, path);
     assert.equal((await world.get('/')).status, 200);
+    const fail: Init<HttpRoute_Filter> = { kind: { case: 'failureInjector', value: { status: 500, message: 'Service gone does not exist' } } };
+    await update(httpPolicy(route('r', [{ backends: split([backend('blue'), 1], [backend('gone'), 1, [fail]]) }])));
+    const counts = await world.count(60);
+    assert.ok(counts['500']! > 15 && counts['blue']! > 15, JSON.stringify(counts));
+    await update(httpPolicy(route('r', [{ backends: split([{ metadata: meta('Service', 'missing') }, 1]) }])));
     assert.match((await world.get('/invalid')).headers['l5d-proxy-error'] as string, /backend missing of the route is not valid/);
   });
 
@@ -127,7 +132,7 @@ describe('routes of HTTP, through the proxy', function () {
   it('fail and delay requests on purpose', async () => {
     await start(filtered({ kind: { case: 'failureInjector', value: { status: 418, message: 'teapot' } } }), 'blue');
     const r = await world.get('/a');
-    assert.deepEqual([r.status, r.headers['l5d-proxy-error'], world.seen.get('blue')!.length], [418, 'injected: teapot', 0]);
+    assert.deepEqual([r.status, r.headers['l5d-proxy-error'], world.seen.get('blue')!.length], [418, 'teapot', 0]);
     const fault = { metadata: meta('HTTPFault', 'f'), matches: [match('exact', '/a/hit')], delay: { kind: { case: 'fixed' as const, value: duration(40) } }, abort: { kind: { case: 'httpStatus' as const, value: 599 }, message: '' } };
     await update(filtered({ kind: { case: 'fault', value: fault } }));
     assert.deepEqual([(await world.get('/a/hit')).status, (await world.get('/a/miss')).status], [599, 200]);

@@ -153,7 +153,9 @@ class RuleBuilder {
   }
 
   private backend(b: HttpBackend): { service: Service; usable: () => boolean } {
-    const opened = this.config.backends.open(b);
+    // A backend whose filters answer everything has its share of the requests and no endpoints: that is how the control plane writes one that does not exist.
+    const silent = b.filters.some((f) => f.kind === 'redirect' || (f.kind === 'fail' && f.share >= 1));
+    const opened = silent ? null : this.config.backends.open(b);
     let service = opened === null ? this.noBackend(`backend ${b.meta.name || 'without a name'} of the route is not valid`) : this.dispatch(opened);
     service = this.filtered(b.filters, service);
     if (!isPlain(this.rule)) {

@@ -32,8 +32,10 @@ export class TcpStack {
     this.snis = route.snis;
     this.inOrder = d.kind === 'first';
     this.choices = backendsOf(d).map(({ backend, weight }) => {
-      const opened = backends.open(backend);
-      return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refusal(backend.filters) || (opened === null ? 'a backend is not valid' : '') };
+      // One that refuses has its share of the connections all the same.
+      const refused = refusal(backend.filters);
+      const opened = refused === '' ? backends.open(backend) : null;
+      return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refused || (opened === null ? 'a backend is not valid' : '') };
     });
     this.refused = refusal(route.filters) || (this.choices.length === 0 ? 'the route has no backend' : '');
     this.labels = { ...metaLabels('parent', parent), ...metaLabels('route', route.route) };

@@ -83,19 +83,20 @@ function pathChange(m: Plain<PathModifier> | undefined): PathChange | null {
 
 function httpAnswer(status: number, message: string): Answer {
   if (status < 200 || status > 599) throw new PolicyError(`a failure is to be answered with status ${status}`);
-  return { http: status, grpc: -1, message };
+  return { http: status, grpc: -1, message: message || 'injected: a failure injector' };
 }
 
 function grpcAnswer(code: number, message: string): Answer {
   if (code > 16) throw new PolicyError(`a failure is to be answered with gRPC status ${code}`);
-  return { http: -1, grpc: code, message };
+  return { http: -1, grpc: code, message: message || 'injected: a failure injector' };
 }
 
 function fault(m: Plain<FaultMessage>): Fault {
   const { abort, delay } = m;
   let answer: Answer | null = null;
-  if (abort?.kind.case === 'httpStatus') answer = httpAnswer(abort.kind.value, abort.message);
-  if (abort?.kind.case === 'grpcStatus') answer = grpcAnswer(abort.kind.value, abort.message);
+  const why = abort === undefined || abort.message === '' ? 'injected: failed on purpose, by a fault' : `injected: ${abort.message}`;
+  if (abort?.kind.case === 'httpStatus') answer = httpAnswer(abort.kind.value, why);
+  if (abort?.kind.case === 'grpcStatus') answer = grpcAnswer(abort.kind.value, why);
   return {
     meta: metaOf(m.metadata),
     matches: m.matches.map(strictMatch),
