@@ -7,6 +7,8 @@ import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-d
 import { EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
 import { onBug } from './io/wire.ts';
 import { Log } from './log.ts';
+import { IdleCollector } from './memory/collector.ts';
+import { processHeap } from './memory/native.ts';
 import { Proxy } from './proxy.ts';
 
 function fail(message: string): never {
@@ -41,6 +43,8 @@ async function main(): Promise<void> {
   ]);
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
+
+  new IdleCollector(systemClock, processHeap()).start();
 
   const { bug } = proxy;
   onBug(bug);
