@@ -90,7 +90,7 @@ describe('gRPC through two proxies', () => {
     let answer: Buffer | null = null;
     const call = client.makeUnaryRequest(m.path, m.requestSerialize, m.responseDeserialize, body, head, deadline === undefined ? {} : { deadline: Date.now() + deadline }, (e, b) => {
       if (e === null) answer = b!;
-      else reject(e as Error);
+      else reject(e);
     });
     call.on('status', (s) => { if (answer !== null) resolve({ body: answer, trailer: s.metadata.get('x-trailer')[0] }); });
   });
