@@ -15,6 +15,7 @@ import { connectTcp } from './balance/connect-tcp.ts';
 import type { Core } from './core.ts';
 import { accessLog, type AccessLogFormat } from './layers/access-log.ts';
 import { authorize } from './layers/authorize.ts';
+import { clientIdentity } from './layers/client-identity.ts';
 import { measure } from './layers/measure.ts';
 import { downgradeHttp1 } from './layers/orig-proto.ts';
 import type { ErrorCode } from './errors.ts';
@@ -169,7 +170,7 @@ export class Inbound {
     const { access } = this;
     const logged: Layer = access === null ? (next) => next
       : accessLog({ format: access, clock: core.clock, write: core.log.raw, client: a.client, clientId: a.peer.identity });
-    return downgradeHttp1(meshed)(logged(permitted(toApp)));
+    return downgradeHttp1(meshed)(logged(permitted(clientIdentity(a.peer.identity)(toApp))));
   }
 
   private opaque(a: Accepted, bytes: Buffer, early: Socket | null): void {

@@ -190,6 +190,7 @@ function chooseProtocol(head: RequestHead, e: Endpoint): Protocol {
 export function outboundEndpointLayers(core: Core): (e: Endpoint) => Layer {
   return (e) => {
     const counted = measure({ metrics: core.metrics, clock: core.clock, labels: { direction: 'outbound', ...dstLabels(e.info) } });
-    return (next) => counted(e.info.tls !== null && e.info.h2 ? upgradeHttp1(next) : next);
+    const upgraded = upgradeHttp1(addrText(e.info.addr));
+    return (next) => counted(e.info.tls !== null && e.info.h2 ? upgraded(next) : next);
   };
 }

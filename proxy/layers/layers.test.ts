@@ -9,6 +9,7 @@ import type { Labels } from '../telemetry/text.ts';
 import { clientAddr } from '../accept/addr.ts';
 import { accessLog } from './access-log.ts';
 import { authorize } from './authorize.ts';
+import { clientIdentity } from './client-identity.ts';
 import { measure } from './measure.ts';
 import { downgradeHttp1, ORIG_PROTO, upgradeHttp1 } from './orig-proto.ts';
 
@@ -47,17 +48,24 @@ describe('HTTP/1 carried over HTTP/2', () => {
     const next = new Next();
     const client = new Client();
     const head = request(1, ['a', 'b']);
-    upgradeHttp1(next.service)(head, true, client);
-    assert.deepEqual(next.head!.fields, ['a', 'b', ORIG_PROTO, 'HTTP/1.1']);
+    upgradeHttp1('10.0.0.1:80')(next.service)(head, true, client);
+    assert.deepEqual(next.head!.fields, ['a', 'b', 'host', 'shop', ORIG_PROTO, 'HTTP/1.1'], 'linkerd2-proxy makes no Host out of :authority');
     assert.deepEqual(head.fields, ['a', 'b'], 'heads are never changed in place');
-    next.answer.head(new ResponseHead(200, ['c', 'd', ORIG_PROTO, 'HTTP/1.1']));
+    next.answer.head(new ResponseHead(200, ['c', 'd', ORIG_PROTO, 'HTTP/1.1', 'l5d-proxy-connection', 'close']));
     assert.deepEqual(client.fields, ['c', 'd']);
+  });
+
+  it('has an authority even where HTTP/1.0 named none', () => {
+    const next = new Next();
+    upgradeHttp1('10.0.0.1:80')(next.service)(Object.assign(request(0), { authority: '' }), true, new Client());
+    assert.equal(next.head!.authority, '10.0.0.1:80');
+    assert.deepEqual(next.head!.fields, [ORIG_PROTO, 'HTTP/1.0']);
   });
 
   it('is left alone when it is HTTP/2 already, or becomes a tunnel', () => {
     for (const head of [request(2), Object.assign(request(1), { upgrade: 'websocket' }), Object.assign(request(1), { method: 'CONNECT' })]) {
       const next = new Next();
-      upgradeHttp1(next.service)(head, true, new Client());
+      upgradeHttp1('10.0.0.1:80')(next.service)(head, true, new Client());
       assert.equal(next.head, head);
     }
   });
@@ -187,5 +195,22 @@ describe('access log', () => {
       'client.addr': '10.0.0.9:4711', 'client.id': 'web.shop', host: 'shop', method: 'POST', uri: '/a', version: 'HTTP/1.1', status: 201, processing_ns: '5000000', total_ns: '7000000',
       request_bytes: '4', response_bytes: '5', timestamp: '2023-11-14T22:13:20.000Z', trace_id: 'a'.repeat(32), user_agent: 'x',
     });
+  });
+});
+
+describe('the identity header', () => {
+  const fieldsBehind = (id: string, fields: Fields): Fields => {
+    const next = new Next();
+    clientIdentity(id)(next.service)(request(1, fields), true, new Client());
+    return next.head!.fields;
+  };
+
+  it('names the verified client, once', () => {
+    assert.deepEqual(fieldsBehind('web.ns.id', ['a', 'b']), ['a', 'b', 'l5d-client-id', 'web.ns.id']);
+    assert.deepEqual(fieldsBehind('web.ns.id', ['l5d-client-id', 'root', 'a', 'b', 'l5d-client-id', 'other']), ['a', 'b', 'l5d-client-id', 'web.ns.id']);
+  });
+
+  it('cannot be forged from outside the mesh', () => {
+    assert.deepEqual(fieldsBehind('', ['l5d-client-id', 'root', 'a', 'b']), ['a', 'b']);
   });
 });

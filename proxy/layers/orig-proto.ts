@@ -21,12 +21,21 @@ export function without(fields: Fields, name: string): Fields {
   return out;
 }
 
-/** Outbound, in front of a peer that takes HTTP/2: marks what was HTTP/1. */
-export const upgradeHttp1: Layer = (next) => (head, ended, client) => {
-  if (head.version === 2 || head.upgrade !== '' || head.method === 'CONNECT') return next(head, ended, client);
-  const mark = `HTTP/1.${head.version}${head.absoluteForm ? '; absolute-form' : ''}`;
-  return next(withFields(head, [...head.fields, ORIG_PROTO, mark]), ended, new Unmark(client));
-};
+/**
+ * Outbound, in front of a peer that takes HTTP/2: marks what was HTTP/1. Host goes along beside :authority, because linkerd2-proxy gives the application the
+ * fields that it got and makes none; for the same reason a request of HTTP/1.0 without Host is sent with `fallback`, since linkerd2-proxy answers 500
+ * where there is no authority at all.
+ */
+export function upgradeHttp1(fallback: string): Layer {
+  return (next) => (head, ended, client) => {
+    if (head.version === 2 || head.upgrade !== '' || head.method === 'CONNECT') return next(head, ended, client);
+    const mark = `HTTP/1.${head.version}${head.absoluteForm ? '; absolute-form' : ''}`;
+    const named = head.authority !== '';
+    const marked = withFields(head, named ? [...head.fields, 'host', head.authority, ORIG_PROTO, mark] : [...head.fields, ORIG_PROTO, mark]);
+    if (!named) marked.authority = fallback;
+    return next(marked, ended, new Unmark(client));
+  };
+}
 
 /** Inbound, behind mesh TLS: HTTP/1 again for the application. `trusted` is false for clients outside the mesh, whose mark is dropped unread. */
 export function downgradeHttp1(trusted: boolean): Layer {
@@ -66,9 +75,13 @@ abstract class HeadMapper implements ResponseStream {
   credit(n: number): void { this.to.credit(n); }
 }
 
+/** What linkerd2-proxy tells its peer and not the client. */
+const PEER_ONLY = 'l5d-proxy-connection';
+
 class Unmark extends HeadMapper {
   protected override map(fields: Fields): Fields {
-    return fields.includes(ORIG_PROTO) ? without(fields, ORIG_PROTO) : fields;
+    const plain = fields.includes(ORIG_PROTO) ? without(fields, ORIG_PROTO) : fields;
+    return plain.includes(PEER_ONLY) ? without(plain, PEER_ONLY) : plain;
   }
 }
 
