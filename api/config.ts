@@ -14,12 +14,22 @@ export interface MeshConfig {
   imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   /** pod and service networks: destinations outside are not looked up. CIDRs. */
   clusterNetworks: string[];
-  identity: {
-    /** seconds a leaf is valid; default 86400 */
-    issuanceLifetimeSeconds: number;
-    clockSkewSeconds: number;
-  };
+  identity: IdentityConfig;
   proxy: ProxyConfig;
+}
+
+export interface IdentityConfig {
+  /** automatic: mesh-identity makes root and issuer and rotates both; given: they are somebody else's, and only followed */
+  authority: 'automatic' | 'given';
+  /** seconds a leaf is valid; default 86400 */
+  issuanceLifetimeSeconds: number;
+  /** seconds an issuer is valid; replaced at two thirds; default 720 h; at least 3 times the leaf's */
+  issuerLifetimeSeconds: number;
+  /** seconds a trust anchor is valid; replaced from two thirds on; default 8760 h; at least 3 times the issuer's */
+  anchorLifetimeSeconds: number;
+  /** seconds that a rotation waits for proxies that cannot be asked whether they trust the new anchor; default 1 h */
+  rotationPatienceSeconds: number;
+  clockSkewSeconds: number;
 }
 
 export interface ProxyConfig {

@@ -85,3 +85,6 @@ export function parseIdentity(name: string): { serviceAccount: string; namespace
 
 /** Who judges routes of the Gateway API for the mesh: status.parents[].controllerName. */
 export const ROUTE_CONTROLLER = 'kubectl-mesh.io/route-controller';
+
+/** Type of the condition on a route that says which of its fields do not do what they seem to; there only while there are any. */
+export const ROUTE_PROBLEMS_CONDITION = `${GROUP}/Problems`;

@@ -1,4 +1,6 @@
-import { ANCHORS_CONFIG_MAP, CONFIG_MAP, ISSUER_SECRET, SERVING_SECRET, WEBHOOK_CONFIGURATION } from './names.ts';
+import {
+  ANCHORS_CONFIG_MAP, CONFIG_MAP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD, ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
+} from './names.ts';
 import { API_SERVICES } from './webhooks.ts';
 
 /** One rule of a Role or ClusterRole (rbac.authorization.k8s.io/v1). */
@@ -22,6 +24,7 @@ const write = (apiGroup: string, resource: string, name: string, ...verbs: strin
   verbs,
 });
 const EVENTS: PolicyRule = { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] };
+const ROUTES = ['httproutes', 'grpcroutes', 'tlsroutes', 'tcproutes'];
 const WORKLOADS = [
   read('', 'replicationcontrollers'),
   read('apps', 'deployments', 'replicasets', 'statefulsets', 'daemonsets'),
@@ -33,9 +36,21 @@ const WORKLOADS = [
  * request carries fieldSelector metadata.name=NAME, which lib/kube's watch does.
  */
 export const RBAC: Record<RbacService, PolicyRule[]> = {
-  identity: [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, EVENTS],
+  identity: [
+    { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+    EVENTS,
+    // a rotation asks every proxy whether it has followed
+    { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+  ],
   destination: [read('', 'services', 'pods', 'nodes', 'namespaces'), read('discovery.k8s.io', 'endpointslices')],
-  policy: [read('', 'services', 'pods', 'nodes', 'namespaces'), read('discovery.k8s.io', 'endpointslices')],
+  policy: [
+    read('', 'services', 'pods', 'nodes', 'namespaces'),
+    read('discovery.k8s.io', 'endpointslices'),
+    read('gateway.networking.k8s.io', ...ROUTES, 'referencegrants'),
+    read('gateway.networking.x-k8s.io', 'xbackendtrafficpolicies'),
+    { apiGroups: ['gateway.networking.k8s.io'], resources: ROUTES.map((one) => `${one}/status`), verbs: ['patch'] },
+    EVENTS,
+  ],
   anchors: [
     read('', 'namespaces'),
     write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'patch', 'delete'),
@@ -56,12 +71,16 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
 /** What each service needs in the control namespace only (Role). */
 export const RBAC_OWN_NAMESPACE: Record<RbacService, PolicyRule[]> = {
   identity: [
-    write('', 'secrets', ISSUER_SECRET, ...READ, 'update', 'patch'),
-    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'update', 'patch'),
+    // the only place where the keys of the mesh may be read
+    write('', 'secrets', ISSUER_SECRET, ...READ, 'update'),
+    write('', 'secrets', ROOT_SECRET, 'get', 'update'),
+    write('', 'configmaps', ANCHORS_CONFIG_MAP, ...READ, 'update'),
+    write('', 'configmaps', IDENTITY_STATUS_CONFIG_MAP, ...READ, 'patch'),
     write('', 'configmaps', CONFIG_MAP, ...READ),
+    ...lease(IDENTITY_WORKLOAD),
   ],
   destination: [write('', 'configmaps', CONFIG_MAP, ...READ)],
-  policy: [write('', 'configmaps', CONFIG_MAP, ...READ)],
+  policy: [write('', 'configmaps', CONFIG_MAP, ...READ), ...lease(SERVICES.policy)],
   anchors: [],
   injector: [...servingSecret(), write('', 'configmaps', CONFIG_MAP, ...READ)],
   metrics: servingSecret(),
@@ -85,6 +104,11 @@ function aggregated(): PolicyRule[] {
     { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
     ...API_SERVICES.map((name) => write('apiregistration.k8s.io', 'apiservices', name, ...READ, 'patch')),
   ];
+}
+
+/** Leader election by a Lease of this name (lib/kube/lease.ts). */
+function lease(name: string): PolicyRule[] {
+  return [write('coordination.k8s.io', 'leases', name, 'get', 'update'), { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] }];
 }
 
 /** The serving certificate of webhooks and aggregated APIs, which any of them may be the first to make. */

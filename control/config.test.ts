@@ -11,7 +11,7 @@ describe('mounted configuration', () => {
   it('that cannot be used is an error naming the file, the field and the next step', () => {
     const { identity: _, ...without } = testConfig;
     assert.throws(() => parseConfig(stringify(without), 'config.yaml'),
-      new ConfigError('config.yaml: identity.issuanceLifetimeSeconds has to be a number, not undefined. Run kubectl mesh install again to write ConfigMap mesh-config anew.'));
+      new ConfigError('config.yaml: identity.authority has to be a string, not undefined. Run kubectl mesh install again to write ConfigMap mesh-config anew.'));
     assert.throws(() => parseConfig(stringify({ ...testConfig, clusterNetworks: '10.0.0.0/8' }), 'f'), /clusterNetworks has to be an array, not string/);
     assert.throws(() => parseConfig('', 'f'), /version has to be a string, not undefined/);
     assert.throws(() => parseConfig('a: [', 'f'), /^ConfigError: f is not YAML/);

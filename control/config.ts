@@ -10,7 +10,8 @@ type Check = [path: string, kind: 'string' | 'number' | 'array'];
 
 const REQUIRED: Check[] = [
   ['version', 'string'], ['controlNamespace', 'string'], ['trustDomain', 'string'], ['clusterDomain', 'string'], ['registry', 'string'],
-  ['clusterNetworks', 'array'], ['identity.issuanceLifetimeSeconds', 'number'], ['identity.clockSkewSeconds', 'number'],
+  ['clusterNetworks', 'array'], ['identity.authority', 'string'], ['identity.issuanceLifetimeSeconds', 'number'], ['identity.issuerLifetimeSeconds', 'number'],
+  ['identity.anchorLifetimeSeconds', 'number'], ['identity.rotationPatienceSeconds', 'number'], ['identity.clockSkewSeconds', 'number'],
   ['proxy.logLevel', 'string'], ['proxy.opaquePorts', 'array'], ['proxy.skipInboundPorts', 'array'], ['proxy.skipOutboundPorts', 'array'],
   ['proxy.defaultInboundPolicy', 'string'], ['proxy.shutdownGraceSeconds', 'number'],
 ];

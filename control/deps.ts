@@ -1,5 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { MeshConfig } from '../api/config.ts';
+import type { IdentityReport } from '../api/identity-status.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KubeClient } from '../lib/kube/client.ts';
 import type { Log } from '../lib/log.ts';
@@ -13,6 +14,8 @@ export interface Admin {
   /** /ready is 200 while every check answers null; otherwise 503 with what they answer. Checks are called on each request, so keep them cheap. */
   addCheck(name: string, check: () => string | null): void;
   removeCheck(name: string): void;
+  /** what /identity answers from now on */
+  reportIdentity(report: () => IdentityReport): void;
 }
 
 /** What control/main.ts hands to every service. Members that cost something are made on first use. */

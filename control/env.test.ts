@@ -8,7 +8,6 @@ describe('environment of a control service', () => {
     assert.equal(env.configFile, '/var/run/kubectl-mesh/config/config.yaml');
     assert.equal(env.tokenFile, '/var/run/kubectl-mesh/token/token');
     assert.equal(env.anchorsFile, '/var/run/kubectl-mesh/anchors/ca-bundle.crt');
-    assert.equal(env.issuerDir, '/var/run/kubectl-mesh/issuer');
     assert.deepEqual([env.podName, env.podNamespace, env.podIp, env.logLevel, env.kubernetesHost], ['p', 'mesh-system', '10.0.0.1', 'info', '10.96.0.1']);
     assert.equal(env.ports.identity, PORTS.identity);
     assert.equal(env.ports.controlAdmin, PORTS.controlAdmin);

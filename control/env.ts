@@ -17,8 +17,6 @@ export interface ControlEnv {
   tokenFile: string;
   /** PEM, one or more certificates; replaced by symlink swap when the ConfigMap changes */
   anchorsFile: string;
-  /** tls.crt and tls.key of the issuer; only mesh-identity has it */
-  issuerDir: string;
   /** host:port of mesh-identity; '' = its Service */
   identityAddr: string;
   /** address to listen on */
@@ -42,7 +40,7 @@ export class EnvError extends Error {
 
 /**
  * Variables: POD_NAME, POD_NAMESPACE and POD_IP from the downward API; the rest have defaults that fit the installed manifests:
- * MESH_CONTROL_CONFIG_FILE, _TOKEN_FILE, _ANCHORS_FILE, _ISSUER_DIR, _IDENTITY_ADDR, _LISTEN_HOST, _LOG (error, warn, info, debug), _KUBERNETES_CREDENTIALS,
+ * MESH_CONTROL_CONFIG_FILE, _TOKEN_FILE, _ANCHORS_FILE, _IDENTITY_ADDR, _LISTEN_HOST, _LOG (error, warn, info, debug), _KUBERNETES_CREDENTIALS,
  * and _PORT_IDENTITY, _PORT_DESTINATION, _PORT_POLICY, _PORT_WEBHOOK, _PORT_API, _PORT_CONTROLADMIN.
  */
 export function readEnv(env: NodeJS.ProcessEnv): ControlEnv {
@@ -65,7 +63,6 @@ export function readEnv(env: NodeJS.ProcessEnv): ControlEnv {
     configFile: own('CONFIG_FILE', join(MOUNTS, 'config', 'config.yaml')),
     tokenFile: own('TOKEN_FILE', PATHS.token),
     anchorsFile: own('ANCHORS_FILE', PATHS.anchors),
-    issuerDir: own('ISSUER_DIR', join(MOUNTS, 'issuer')),
     identityAddr: own('IDENTITY_ADDR', ''),
     listenHost: own('LISTEN_HOST', '0.0.0.0'),
     ports: {

@@ -6,7 +6,7 @@ import type { Log } from '../lib/log.ts';
 import type { ControlDeps, Service, StartService } from './deps.ts';
 import type { ControlEnv } from './env.ts';
 import { serveAdmin } from './serve/admin.ts';
-import type { MeshIdentity } from './serve/credentials.ts';
+import { reportOf, type MeshIdentity } from './serve/credentials.ts';
 import { meshIdentity } from './serve/leaf.ts';
 
 /** Where the service of a name is; loaded only when it is asked for, because code costs memory. */
@@ -47,7 +47,10 @@ export async function runServices(options: RunOptions): Promise<void> {
       }));
     },
     get identity() {
-      return (identity ??= meshIdentity(env, { config, log, clock }));
+      if (identity) return identity;
+      const made = meshIdentity(env, { config, log, clock });
+      admin.reportIdentity(() => reportOf(made));
+      return (identity = made);
     },
   };
   const running: Service[] = [];

@@ -72,7 +72,7 @@ describe('metrics and tap services on one port', () => {
     };
     const deps: ControlDeps = {
       config: testConfig, log: silentLog(), clock: systemClock, kube, identity: await mesh.identity(CONTROL), signal: stopping.signal,
-      admin: { registry: new Registry(), addCheck: (name, check) => void checks.set(name, check), removeCheck: (name) => void checks.delete(name) },
+      admin: { registry: new Registry(), addCheck: (name, check) => void checks.set(name, check), removeCheck: (name) => void checks.delete(name), reportIdentity: () => undefined },
     };
     const env = testEnv();
     const [metrics, tap] = await Promise.all([startMetrics(env, deps), startTap(env, deps)]);

@@ -40,14 +40,14 @@ describe('destination, policy and anchors in one process', () => {
       clock: systemClock,
       kube: api.client(),
       identity: await mesh.identity(NAME),
-      admin: { registry: new Registry(), addCheck: (name, check) => void checks.set(name, check), removeCheck: (name) => void checks.delete(name) },
+      admin: { registry: new Registry(), addCheck: (name, check) => void checks.set(name, check), removeCheck: (name) => void checks.delete(name), reportIdentity: () => undefined },
       signal: new AbortController().signal,
     };
     const env = testEnv();
     const services = await Promise.all([startDestination(env, deps), startPolicy(env, deps), startAnchors(env, deps)]);
     await until(() => [...checks.values()].every((check) => check() === null));
     assert.deepEqual([...checks.keys()].sort(), ['anchors', 'destination', 'policy']);
-    await until(() => api.watches() === 7);
+    await until(() => api.watches() === 13);
 
     const portOf = (service: string) => lines.find((line) => line.service === service && line.port !== undefined)!.port!;
     const managers: Http2SessionManager[] = [];

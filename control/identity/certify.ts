@@ -21,7 +21,7 @@ export interface CertifyDeps {
   review: (token: Uint8Array, signal: AbortSignal) => Promise<Account>;
   clock: Clock;
   log: Log;
-  metrics: IdentityMetrics;
+  metrics: Pick<IdentityMetrics, 'certified' | 'reviewed'>;
   events: EventRecorder;
 }
 

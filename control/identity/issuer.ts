@@ -1,79 +1,69 @@
-/** The issuer that certificates are signed with, as the mounted Secret has it now. */
-import { join } from 'node:path';
+/** The issuer that certificates are signed with, as the cluster has it now. */
+import { ANCHORS_CONFIG_MAP, ISSUER_SECRET } from '../../api/names.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import { Authority } from '../../lib/pki/authority.ts';
-import { readTexts, watchTexts, type Contents } from '../serve/files.ts';
+import type { AuthoritySource } from './authority-source.ts';
 
 export interface IssuerOptions {
-  /** folder with tls.crt and tls.key */
-  dir: string;
-  anchorsFile: string;
+  source: AuthoritySource;
   clock: Clock;
   log: Log;
-  onUpdate(authority: Authority, anchors: string): void;
-  /** the files as they are now cannot be used; what was good before stays in use */
-  onInvalid(reason: string): void;
+  onUpdate: (authority: Authority, anchors: string) => void;
+  /** what the cluster has now cannot be used; what was good before stays in use */
+  onInvalid: (reason: string) => void;
 }
 
 export interface IssuerStore {
-  /** null until there has been a good one; a reason in words when it cannot sign */
+  /** a reason in words when it cannot sign */
   usable(): { authority: Authority } | { reason: string };
-  /** PEM that goes with the authority; '' until there is one */
-  anchors(): string;
   stop(): void;
 }
 
-/** A pair that is not valid yet becomes so without any file changing. */
+/** A pair that is not valid yet becomes so without any object changing. */
 const RETRY_MS = 30_000;
 
-/** Reads once before it resolves, then follows the files. */
-export async function openIssuer(options: IssuerOptions): Promise<IssuerStore> {
-  const { clock, log } = options;
-  const paths = [join(options.dir, 'tls.crt'), join(options.dir, 'tls.key'), options.anchorsFile];
+export function openIssuer({ source, clock, log, onUpdate, onInvalid }: IssuerOptions): IssuerStore {
   let authority: Authority | null = null;
-  let anchors = '';
-  let reason = 'cert issuer not ready yet';
+  let reason = '';
   let retry: Timer | null = null;
   let stopped = false;
   let turn = 0;
 
-  async function load(contents: Contents): Promise<void> {
+  async function load(): Promise<void> {
     const mine = ++turn;
     clock.cancel(retry);
+    const { certificate, key, anchors } = source.current();
     try {
-      const missing = paths.filter((_, i) => contents[i] === null);
-      if (missing.length > 0) throw new Error(`cannot read ${missing.join(', ')}; is Secret mesh-identity-issuer (or ConfigMap mesh-trust-anchors) there and mounted?`);
-      const [certificate, key, bundle] = contents as readonly [string, string, string];
-      const loaded = await Authority.load({ certificate, key }, bundle, clock.wall());
+      if (certificate === '' || anchors === '') {
+        reason = `${certificate === '' ? `Secret ${ISSUER_SECRET} has no issuer` : `ConfigMap ${ANCHORS_CONFIG_MAP} has no trust anchors`} yet`;
+        if (!authority) return;
+        throw new Error(reason);
+      }
+      const loaded = await Authority.load({ certificate, key }, anchors, clock.wall());
       if (stopped || mine !== turn) return;
       authority = loaded;
-      anchors = bundle;
       log.info({ notAfter: new Date(loaded.notAfter).toISOString() }, 'issuer loaded');
-      options.onUpdate(loaded, bundle);
+      onUpdate(loaded, anchors);
     } catch (err) {
       if (stopped || mine !== turn) return;
       reason = (err as Error).message;
       log.error({ reason }, authority ? 'new issuer refused, the last good one stays' : 'issuer cannot be used');
-      options.onInvalid(reason);
-      retry = clock.after(RETRY_MS, () => void load(contents));
+      onInvalid(reason);
+      retry = clock.after(RETRY_MS, () => void load());
     }
   }
 
-  const first = await readTexts(paths);
-  await load(first);
-  const watch = watchTexts(paths, first, clock, (contents) => void load(contents));
+  source.onChange(() => void load());
   return {
     usable() {
-      if (!authority) return { reason };
+      if (!authority) return { reason: source.problem() ?? (reason || 'cert issuer not ready yet') };
       if (clock.wall() >= authority.notAfter) return { reason: `the issuer expired at ${new Date(authority.notAfter).toISOString()}` };
       return { authority };
     },
-    anchors: () => anchors,
     stop() {
       stopped = true;
       clock.cancel(retry);
-      watch.stop();
     },
   };
 }

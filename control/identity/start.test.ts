@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import type { IdentityReport, IdentityStatus } from '../../api/identity-status.ts';
 import { TOKEN_AUDIENCE } from '../../api/names.ts';
 import { ManualClock } from '../../lib/clock.ts';
+import { RESOURCES } from '../../lib/kube/resources.ts';
+import type { ConfigMap, KubeObject } from '../../lib/kube/types.ts';
 import { silentLog } from '../../lib/log.ts';
 import { createCsr } from '../../lib/pki/csr.ts';
 import { generateKeys } from '../../lib/pki/keys.ts';
 import { toPem } from '../../lib/pki/pem.ts';
-import { inTemporaryFolder, openssl } from '../../lib/pki/openssl.testkit.ts';
+import { openssl } from '../../lib/pki/openssl.testkit.ts';
 import type { ControlDeps, Service } from '../deps.ts';
 import { serveAdmin, type AdminServer } from '../serve/admin.ts';
 import { certify, type Certified } from '../serve/certify.ts';
-import { POLL_MS } from '../serve/files.ts';
 import { testConfig, testEnv } from '../serve/testing/config.ts';
 import { testMesh, until, type TestMesh } from '../serve/testing/mesh.ts';
 import { start } from './start.ts';
@@ -40,26 +40,28 @@ describe('identity service', () => {
     await admin.stop();
   });
 
-  const write = (dir: string, m: TestMesh): void => {
-    writeFileSync(join(dir, 'tls.crt'), m.issuer.certificate);
-    writeFileSync(join(dir, 'tls.key'), m.issuer.key);
-    writeFileSync(join(dir, 'anchors.pem'), m.root.certificate);
-  };
-  const withService = (body: (address: string, dir: string, service: Service) => Promise<void>): Promise<void> => inTemporaryFolder(async (dir) => {
-    write(dir, mesh);
+  const meta = (name: string) => ({ name, namespace: 'mesh-system' });
+  const secret = (name: string, data: Record<string, string>): KubeObject => ({
+    apiVersion: 'v1', kind: 'Secret', metadata: meta(name), data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  } as KubeObject);
+  const issuerOf = (m: TestMesh): KubeObject => secret('mesh-identity-issuer', { 'tls.crt': m.issuer.certificate, 'tls.key': m.issuer.key });
+  const bundle = (pem: string): KubeObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('mesh-trust-anchors'), data: { 'ca-bundle.crt': pem } } as KubeObject);
+  const withService = async (body: (address: string, service: Service) => Promise<void>, authority: 'given' | 'automatic' = 'given'): Promise<void> => {
+    api.objects.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('mesh-identity-status') }, secret('mesh-identity-root', {}));
+    api.objects.apply(...(authority === 'given' ? [issuerOf(mesh), bundle(mesh.root.certificate)] : [secret('mesh-identity-issuer', {}), { ...bundle(''), data: {} } as KubeObject]));
     const port = await freePort();
     const deps: ControlDeps = {
-      config: testConfig, log: silentLog(), clock, kube: api.client, admin, signal: new AbortController().signal,
+      config: { ...testConfig, identity: { ...testConfig.identity, authority } }, log: silentLog(), clock, kube: api.client, admin, signal: new AbortController().signal,
       get identity(): never { throw new Error('the identity service asks nobody for a certificate'); },
     };
-    const env = testEnv({ issuerDir: dir, anchorsFile: join(dir, 'anchors.pem') });
+    const env = testEnv();
     const service = await start({ ...env, ports: { ...env.ports, identity: port } }, deps);
     try {
-      await body(`127.0.0.1:${port}`, dir, service);
+      await body(`127.0.0.1:${port}`, service);
     } finally {
       await service.stop();
     }
-  });
+  };
   const ask = (address: string, change: Partial<Parameters<typeof certify>[0]> = {}): Promise<Certified> => certify({
     address, serverName: SELF, anchors: mesh.root.certificate, identity: WEB, token: Buffer.from(`${token}\n`), csr: createCsr(generateKeys().privateKey, WEB), signal: new AbortController().signal, ...change,
   });
@@ -111,32 +113,39 @@ describe('identity service', () => {
     assert.equal(api.events.length, 0);
   }));
 
-  it('takes a new issuer from its mount without a restart, and serves with a leaf of it', () => withService(async (address, dir) => {
+  it('takes a new issuer without a restart, and serves with a leaf of it', () => withService(async (address) => {
     const next = await testMesh();
-    writeFileSync(join(dir, 'tls.crt'), next.issuer.certificate);
-    writeFileSync(join(dir, 'tls.key'), next.issuer.key);
-    writeFileSync(join(dir, 'anchors.pem'), mesh.root.certificate + next.root.certificate);
-    clock.advance(POLL_MS);
+    api.objects.apply(bundle(mesh.root.certificate + next.root.certificate), issuerOf(next));
     await until(() => ask(address, { anchors: next.root.certificate }).then(() => true, () => false));
     const got = await ask(address, { anchors: next.root.certificate });
     assert.equal(new X509Certificate(got.leaf).checkIssued(new X509Certificate(next.issuer.certificate)), true);
     await until(() => api.events.some((e) => e.reason === 'IssuerUpdated'));
   }));
 
-  it('keeps the last good issuer when the new one is of no use, and says so', () => withService(async (address, dir) => {
+  it('keeps the last good issuer when the new one is of no use, and says so', () => withService(async (address) => {
     const stranger = await testMesh();
-    writeFileSync(join(dir, 'tls.crt'), stranger.issuer.certificate);
-    writeFileSync(join(dir, 'tls.key'), stranger.issuer.key);
-    clock.advance(POLL_MS);
+    api.objects.apply(issuerOf(stranger));
     await until(() => api.events.some((e) => e.reason === 'IssuerValidationFailed'));
     assert.match(api.events.find((e) => e.reason === 'IssuerValidationFailed')?.message ?? '', /no valid path leads from the issuer certificate to a trust anchor/);
     await ask(address);
-    rmSync(join(dir, 'tls.key'));
-    clock.advance(POLL_MS);
-    await until(() => api.events.some((e) => /cannot read .*tls\.key/.test(e.message ?? '')));
+    api.objects.remove(RESOURCES.secrets, 'mesh-system/mesh-identity-issuer');
+    await until(() => api.events.some((e) => /Secret mesh-identity-issuer has no issuer/.test(e.message ?? '')));
     await ask(address);
     assert.equal(await ready(), 'ready\n');
   }));
+
+  it('makes an authority where there is none, and tells whom it trusts and what comes next', () => withService(async (address) => {
+    const anchors = (): string => api.objects.get<ConfigMap>(RESOURCES.configmaps, 'mesh-system/mesh-trust-anchors')?.data?.['ca-bundle.crt'] ?? '';
+    await until(() => ask(address, { anchors: anchors() }).then(() => true, () => false));
+    const report = await (await fetch(`http://127.0.0.1:${admin.port}/identity`)).json() as IdentityReport;
+    assert.deepEqual([report.identity, report.anchors, report.chain.split('BEGIN CERTIFICATE').length - 1], [SELF, anchors(), 2]);
+    const status = (): IdentityStatus => JSON.parse(api.objects.get<ConfigMap>(RESOURCES.configmaps, 'mesh-system/mesh-identity-status')?.data?.['status.json'] ?? '{}') as IdentityStatus;
+    await until(() => status().issuer !== undefined);
+    assert.deepEqual([status().phase, status().anchors.map((a) => a.role), status().next?.what], ['Stable', ['active'], 'issuer renewed']);
+    const metrics = await (await fetch(`http://127.0.0.1:${admin.port}/metrics`)).text();
+    assert.match(metrics, /identity_rotation_phase\{phase="Stable"\} 1/);
+    assert.match(metrics, /identity_trust_anchor_ttl_seconds\{fingerprint="[0-9a-f]{12}",role="active"\} 315\d{5}/);
+  }, 'automatic'));
 
   it('stops answering, in words, when its issuer has expired', () => withService(async (address) => {
     clock.advance(6 * 86_400_000);

@@ -1,12 +1,15 @@
 import { Identity } from '../../api/gen/identity_pb.js';
 import { IDENTITY_WORKLOAD, identityName, spiffeId } from '../../api/names.ts';
 import type { StartService } from '../deps.ts';
+import { reportOf } from '../serve/credentials.ts';
 import { serveGrpc } from '../serve/grpc.ts';
+import { authoritySource } from './authority-source.ts';
 import { certifier } from './certify.ts';
 import { eventRecorder } from './events.ts';
 import { openIssuer } from './issuer.ts';
 import { identityMetrics } from './metrics.ts';
 import { OwnLeaf } from './own-leaf.ts';
+import { startRotation } from './rotation/start.ts';
 import { reviewToken } from './token-review.ts';
 
 /** The identity service. It serves with a certificate of its own making, so it needs no other service to start. */
@@ -24,13 +27,13 @@ export const start: StartService = async (env, deps) => {
   const events = eventRecorder({ kube: () => deps.kube, clock, log, component: IDENTITY_WORKLOAD, host: env.podName });
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: config.controlNamespace, name: IDENTITY_WORKLOAD };
   let loadedBefore = false;
-  const issuer = await openIssuer({
-    dir: env.issuerDir,
-    anchorsFile: env.anchorsFile,
+  const source = authoritySource({ kube: deps.kube, namespace: config.controlNamespace, clock, log });
+  const issuer = openIssuer({
+    source,
     clock,
     log,
     onUpdate(authority, anchors) {
-      if (loadedBefore) events.record(workload, 'Normal', 'IssuerUpdated', `issuer replaced; the new chain ends at ${new Date(authority.notAfter).toISOString()}`);
+      if (loadedBefore) events.record(workload, 'Normal', 'IssuerUpdated', `signing with the issuer and the trust anchors as they are now; the chain ends at ${new Date(authority.notAfter).toISOString()}`);
       loadedBefore = true;
       own.issueBy(authority, anchors).catch((err: unknown) => log.error({ err }, 'own certificate not issued'));
     },
@@ -40,10 +43,16 @@ export const start: StartService = async (env, deps) => {
     const usable = issuer.usable();
     return 'reason' in usable ? 0 : (usable.authority.notAfter - clock.wall()) / 1000;
   };
-  const certify = certifier({
-    config, clock, log, events, issuer,
-    review: (token, signal) => reviewToken(deps.kube, token, signal),
-    metrics: identityMetrics(admin.registry, seconds),
+  const metrics = identityMetrics(admin.registry, seconds, () => clock.wall());
+  const certify = certifier({ config, clock, log, events, issuer, metrics, review: (token, signal) => reviewToken(deps.kube, token, signal) });
+  admin.reportIdentity(() => reportOf(own));
+  const rotation = startRotation(deps, {
+    podName: env.podName, log, source,
+    tell(reason, message, warning = false) {
+      events.record(workload, warning ? 'Warning' : 'Normal', reason, message);
+      metrics.told(reason);
+    },
+    onStatus: (status) => metrics.rotation(status),
   });
   admin.addCheck('identity', () => {
     const usable = issuer.usable();
@@ -65,7 +74,9 @@ export const start: StartService = async (env, deps) => {
     async stop() {
       admin.removeCheck('identity');
       admin.removeCheck('identity-grpc');
+      await rotation.stop();
       issuer.stop();
+      await source.stop();
       await server.stop();
       own.stop();
     },

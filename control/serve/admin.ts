@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from '@prometheus-io/client';
+import type { IdentityReport } from '../../api/identity-status.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Admin } from '../deps.ts';
 
@@ -11,11 +12,12 @@ export interface AdminServer extends Admin {
 
 /**
  * Plain HTTP for the kubelet and Prometheus: GET /live (200 while the process turns), /ready (200, or 503 with a line `name: reason` for each
- * check that fails), /metrics.
+ * check that fails), /metrics; and for mesh-identity and its command /identity (api/identity-status.ts IdentityReport).
  */
 export async function serveAdmin(options: { host: string; port: number; log: Log }): Promise<AdminServer> {
   const checks = new Map<string, () => string | null>();
   const registry = new Registry();
+  let identity: (() => IdentityReport) | null = null;
   const server: Server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
       response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(request.method === 'HEAD' ? undefined : body);
@@ -37,6 +39,7 @@ export async function serveAdmin(options: { host: string; port: number; log: Log
           text(500, 'metrics failed\n');
         });
         return;
+      case '/identity': return identity ? answer(200, 'application/json', JSON.stringify(identity())) : text(404, 'this process has no mesh identity\n');
       default: return text(404, 'not found\n');
     }
   });
@@ -51,6 +54,9 @@ export async function serveAdmin(options: { host: string; port: number; log: Log
     registry,
     addCheck: (name, check) => void checks.set(name, check),
     removeCheck: (name) => void checks.delete(name),
+    reportIdentity(report) {
+      identity = report;
+    },
     port: (server.address() as AddressInfo).port,
     stop: () => new Promise((resolve) => {
       server.close(() => resolve());

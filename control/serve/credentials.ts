@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { IdentityReport } from '../../api/identity-status.ts';
 
 /** A leaf and what it takes to use it. PEM texts may hold several certificates. */
 export interface Credentials {
@@ -24,4 +25,10 @@ export interface MeshIdentity {
   /** settles with the first credentials */
   readonly ready: Promise<void>;
   stop(): void;
+}
+
+/** What a process says of itself on its admin port. */
+export function reportOf(identity: Pick<MeshIdentity, 'current'>): IdentityReport {
+  const now = identity.current();
+  return { identity: now?.name ?? '', chain: now?.chain ?? '', anchors: now?.anchors ?? '' };
 }

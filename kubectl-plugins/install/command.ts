@@ -13,11 +13,10 @@ export const install = command({
   usage: 'install',
   summary: 'Put the control plane into the cluster',
   description:
-    'Creates the control plane in namespace mesh-system and waits until it works. Nothing has to be configured: a certificate authority is made on the '
-    + 'way. An install that was interrupted is completed by running it again. With -o yaml the manifests are printed and the cluster stays as it is.',
+    'Creates the control plane in namespace mesh-system and waits until it works. Nothing has to be configured: the control plane makes a certificate '
+    + 'authority and rotates it. An install that was interrupted is completed by running it again. With -o yaml the manifests are printed and the cluster stays as it is.',
   flags: {
     output: outputFlag(['yaml', 'json'], undefined, 'print the manifests instead of applying them'),
-    'ignore-cluster': { type: 'boolean', describe: 'with -o: make a new authority without looking for an existing one in the cluster' },
     wait: { type: 'boolean', default: true, describe: 'wait until everything is ready; --no-wait returns once all is applied' },
     timeout: value('how long to wait', '5m'),
     force: { type: 'boolean', describe: 'apply over an existing install, keeping its certificate authority' },
@@ -28,6 +27,10 @@ export const install = command({
     'cluster-domain': value('DNS suffix of the cluster', DEFAULT_CLUSTER_DOMAIN),
     'cluster-networks': value('networks of pods and services', PRIVATE_NETWORKS),
     'issuance-lifetime': value('how long a workload certificate is valid', '24h'),
+    'issuer-lifetime': value('how long the issuer of those certificates is valid; replaced at two thirds', '720h'),
+    'anchor-lifetime': value('how long a trust anchor is valid; replaced from two thirds on', '8760h'),
+    'rotation-patience': value('how long a rotation waits for proxies that do not say they trust the new anchor', '1h'),
+    'identity-external-issuer': { type: 'boolean', describe: 'Secret mesh-identity-issuer is written by somebody else, such as cert-manager' },
     'identity-issuer-certificate-file': value('PEM file of your own issuer certificate'),
     'identity-issuer-key-file': value('PEM file of its private key'),
     'identity-trust-anchors-file': value('PEM file of the certificates that all proxies trust'),

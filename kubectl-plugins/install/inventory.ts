@@ -1,3 +1,4 @@
+import type { MeshConfig } from '../../api/config.ts';
 import { CONFIG_MAP, LABELS, PART_OF } from '../../api/names.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import { find, readConfig } from '../shared/installed.ts';
@@ -12,6 +13,8 @@ export interface Inventory {
   absent: Manifest[];
   /** version of the install that wrote mesh-config, when there is one */
   version: string | undefined;
+  /** who keeps the certificate authority of that install */
+  authority: MeshConfig['identity']['authority'] | undefined;
   /** the control namespace exists, and is not known to be ours */
   foreignNamespace: boolean;
   /** the control namespace is being deleted */
@@ -22,10 +25,12 @@ export async function takeInventory(kube: KubeClient, objects: readonly Manifest
   const found = await inParallel(objects, 6, async (object) => ({ object, live: await find(kube, resourceOf(object), object.metadata, signal) }));
   const namespace = found.find(({ object }) => object.kind === 'Namespace')?.live;
   const config = found.find(({ object }) => object.kind === 'ConfigMap' && object.metadata.name === CONFIG_MAP)?.live;
+  const known = readConfig(config);
   return {
     present: new Set(found.filter(({ live }) => live).map(({ object }) => nameOf(object))),
     absent: found.filter(({ live }) => !live).map(({ object }) => object),
-    version: readConfig(config)?.version,
+    version: known?.version,
+    authority: known?.identity?.authority,
     foreignNamespace: namespace !== undefined && namespace.metadata.labels?.[LABELS.partOf] !== PART_OF,
     terminating: namespace?.metadata.deletionTimestamp !== undefined,
   };

@@ -39,7 +39,8 @@ describe('options of install', () => {
     assert.match(message({ 'cluster-networks': '10.0.0.0' }), /"10.0.0.0" is none/);
     assert.match(message({ 'cluster-networks': '10.0.0.0/33' }), /is none/);
     assert.match(message({ 'identity-issuer-key-file': 'key.pem' }), /come as three files/);
-    assert.match(message({ 'ignore-cluster': true }), /add -o yaml/);
+    assert.match(message({ 'issuer-lifetime': '24h' }), /--issuer-lifetime has to be at least 3 times --issuance-lifetime.*make it 259200s or more/);
+    assert.match(message({ 'anchor-lifetime': '720h' }), /--anchor-lifetime has to be at least 3 times --issuer-lifetime/);
   });
 
   it('take ports and ranges that are some, and nothing else', () => {

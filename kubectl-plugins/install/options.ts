@@ -8,20 +8,19 @@ import type { Target } from '../shared/connect.ts';
 import { UsageError } from '../shared/errors.ts';
 import { durationMs, flag, list, targetOf, text } from '../shared/flags.ts';
 
-export interface IssuerFiles {
-  certificate: string;
-  key: string;
-  anchors: string;
+/** Paths of the certificates of an authority that somebody else keeps. */
+export interface AuthorityFiles {
+  issuer: { certificate: string; key: string } | undefined;
+  anchors: string | undefined;
 }
 
 export interface InstallOptions {
   target: Target;
   config: MeshConfig;
-  issuerFiles: IssuerFiles | undefined;
+  /** undefined: mesh-identity makes an authority, or the cluster has one */
+  given: AuthorityFiles | undefined;
   /** print instead of applying */
   output: 'yaml' | 'json' | undefined;
-  /** with output: do not look in the cluster for an issuer to keep */
-  ignoreCluster: boolean;
   force: boolean;
   wait: boolean;
   timeoutMs: number;
@@ -33,14 +32,11 @@ const CLOCK_SKEW_SECONDS = 20;
 
 export function validate(args: Args): InstallOptions {
   const output = text(args, 'output') as InstallOptions['output'];
-  const ignoreCluster = flag(args, 'ignore-cluster');
-  if (ignoreCluster && !output) throw new UsageError('--ignore-cluster only makes sense when the manifests are printed: add -o yaml, or leave it out.');
   return {
     target: targetOf(args),
     config: meshConfig(args),
-    issuerFiles: issuerFiles(args),
+    given: authorityFiles(args),
     output,
-    ignoreCluster,
     force: flag(args, 'force'),
     wait: args['wait'] !== false,
     timeoutMs: durationMs(args, 'timeout', 1000),
@@ -57,7 +53,7 @@ function meshConfig(args: Args): MeshConfig {
     registry: registry(args),
     imagePullPolicy: args['image-pull-policy'] as MeshConfig['imagePullPolicy'],
     clusterNetworks: (list(args, 'cluster-networks') ?? []).map(cidr),
-    identity: { issuanceLifetimeSeconds: wholeSeconds(args, 'issuance-lifetime', 60_000), clockSkewSeconds: CLOCK_SKEW_SECONDS },
+    identity: identity(args),
     proxy: {
       logLevel: args['proxy-log-level'] as MeshConfig['proxy']['logLevel'],
       opaquePorts: (list(args, 'opaque-ports') ?? DEFAULT_OPAQUE_PORTS.map(String)).map((p) => port('opaque-ports', p)),
@@ -80,15 +76,37 @@ function resources(args: Args): Partial<MeshConfig['proxy']> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-function issuerFiles(args: Args): IssuerFiles | undefined {
+/** What is signed ends with what signed it, and a CA is replaced at two thirds of its life: the last third has to hold a whole life below. */
+const LIVES = 3;
+
+function identity(args: Args): MeshConfig['identity'] {
+  const [leaf, issuer, anchor] = ['issuance-lifetime', 'issuer-lifetime', 'anchor-lifetime'].map((name) => wholeSeconds(args, name, 60_000)) as [number, number, number];
+  for (const [name, life, below, lifeBelow] of [['issuer', issuer, 'issuance', leaf], ['anchor', anchor, 'issuer', issuer]] as const) {
+    if (life < LIVES * lifeBelow) throw new UsageError(`--${name}-lifetime has to be at least ${LIVES} times --${below}-lifetime, so that nothing is cut short: make it ${LIVES * lifeBelow}s or more.`);
+  }
+  return {
+    authority: authorityFiles(args) ? 'given' : 'automatic',
+    issuanceLifetimeSeconds: leaf,
+    issuerLifetimeSeconds: issuer,
+    anchorLifetimeSeconds: anchor,
+    rotationPatienceSeconds: wholeSeconds(args, 'rotation-patience', 0),
+    clockSkewSeconds: CLOCK_SKEW_SECONDS,
+  };
+}
+
+function authorityFiles(args: Args): AuthorityFiles | undefined {
   const certificate = text(args, 'identity-issuer-certificate-file');
   const key = text(args, 'identity-issuer-key-file');
   const anchors = text(args, 'identity-trust-anchors-file');
+  if (flag(args, 'identity-external-issuer')) {
+    if (!certificate && !key) return { issuer: undefined, anchors };
+    throw new UsageError('--identity-external-issuer says that somebody else writes Secret mesh-identity-issuer: leave out --identity-issuer-certificate-file and --identity-issuer-key-file.');
+  }
   if (!certificate && !key && !anchors) return undefined;
-  if (certificate && key && anchors) return { certificate, key, anchors };
+  if (certificate && key && anchors) return { issuer: { certificate, key }, anchors };
   throw new UsageError(
     'Your own certificates come as three files: give --identity-issuer-certificate-file, --identity-issuer-key-file and --identity-trust-anchors-file '
-    + 'together, or none of them to have a new authority made.');
+    + 'together, or none of them to have an authority made and rotated by the mesh.');
 }
 
 function wholeSeconds(args: Args, name: string, minMs: number): number {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
+import type { MeshConfig } from '../../api/config.ts';
+import type { ConfigMap } from '../../lib/kube/types.ts';
 import { CliError } from '../shared/errors.ts';
 import { EXIT } from '../shared/exit.ts';
-import { fail, fakeCluster, type FakeCluster } from '../testing/fake-cluster.ts';
+import { fakeCluster, type FakeCluster } from '../testing/fake-cluster.ts';
 import { matchesGolden, timeless } from '../testing/golden.ts';
-import { comeAlive, installArgs, installInto } from '../testing/installed.ts';
+import { comeAlive, defaultConfig, installArgs, installInto, realIssuer } from '../testing/installed.ts';
 import { testIo, type TestIo } from '../testing/io.ts';
+import { manifests } from './manifests/all.ts';
 import { validate } from './options.ts';
 import { run } from './run.ts';
 
@@ -141,24 +144,39 @@ describe('kubectl mesh install', () => {
     matchesGolden(import.meta, 'failed.txt', `${timeless(io.err())}error: ${error.message}\n`);
   });
 
-  it('prints with -o, keeping the issuer of the cluster and changing nothing', async () => {
-    await installInto(cluster);
-    const before = structuredClone(cluster.objects);
-    const io = testIo();
-    assert.equal(await run(io, cluster.deps, validate(installArgs({ output: 'yaml' }))), EXIT.ok);
-    assert.deepEqual(cluster.objects, before);
-    const printed = parseAllDocuments(io.out()).map((d) => d.toJS() as { kind: string; data?: unknown });
-    assert.deepEqual(printed.find((o) => o.kind === 'Secret')!.data, (cluster.find('secrets/mesh-system/mesh-identity-issuer') as { data?: unknown }).data);
+  it('prints with -o without asking a cluster, always the same, and no key', async () => {
+    const print = async (): Promise<string> => {
+      const io = testIo();
+      assert.equal(await run(io, { connect: () => assert.fail('a cluster is asked') }, validate(installArgs({ output: 'yaml' }))), EXIT.ok);
+      return io.out();
+    };
+    const printed = await print();
+    assert.equal(await print(), printed);
+    assert.doesNotMatch(printed, /PRIVATE KEY|tls\.key: \S/);
+    assert.equal(parseAllDocuments(printed).length, manifests(defaultConfig()).length);
   });
 
-  it('prints nothing when it cannot know whether there is an issuer, unless told to', async () => {
-    cluster.on('GET /api/v1/namespaces/mesh-system/secrets/mesh-identity-issuer', (_, response) =>
-      fail(response, 403, 'Forbidden', 'User "jane" cannot get resource "secrets" in API group "" in the namespace "mesh-system"'));
-    const io = testIo();
-    const error = await failure(io, cluster, { output: 'yaml' });
-    assert.match(error.message, /not allowed to get secrets in namespace mesh-system.*--ignore-cluster/);
-    assert.equal(io.out(), '');
-    assert.equal(await run(io, cluster.deps, validate(installArgs({ output: 'yaml', 'ignore-cluster': true }))), EXIT.ok);
-    assert.match(io.out(), /kind: Secret/);
+  it('leaves trust anchors, keys and their owner as they are when it is applied over another install', async () => {
+    await installInto(cluster);
+    const config = cluster.find('configmaps/mesh-system/mesh-config') as ConfigMap & { data: Record<string, string> };
+    config.data['config.yaml'] = config.data['config.yaml']!.replace('authority: automatic', 'authority: given');
+    assert.equal(await run(alive(cluster), cluster.deps, validate(installArgs({ force: true, 'proxy-log-level': 'info' }))), EXIT.ok);
+    const applied = cluster.requests.filter((r) => r.startsWith('PATCH')).join('\n');
+    assert.doesNotMatch(applied, /mesh-identity-issuer|mesh-identity-root|mesh-trust-anchors/);
+    const after = parse((cluster.find('configmaps/mesh-system/mesh-config') as ConfigMap).data!['config.yaml']!) as MeshConfig;
+    assert.deepEqual([after.identity.authority, after.proxy.logLevel], ['given', 'info']);
+  });
+
+  it('takes an authority that is given, when it fits together, and not over another', async () => {
+    const { certificate, key, anchors } = await realIssuer();
+    const files: Record<string, string> = { 'ca.crt': certificate, 'ca.key': key, 'root.crt': anchors };
+    const given = { 'identity-issuer-certificate-file': 'ca.crt', 'identity-issuer-key-file': 'ca.key', 'identity-trust-anchors-file': 'root.crt' };
+    const withFiles = (io: TestIo, more: Record<string, string> = {}): TestIo => Object.assign(io, { files: { ...io.files, read: (path: string) => Promise.resolve({ ...files, ...more }[path]!) } });
+    const wrong = withFiles(testIo(), { 'root.crt': (await realIssuer()).anchors });
+    assert.match((await failure(wrong, cluster, given)).message, /cannot be used: no valid path leads from the issuer certificate/);
+    assert.equal(await run(withFiles(alive(cluster)), cluster.deps, validate(installArgs(given))), EXIT.ok);
+    const secret = cluster.find('secrets/mesh-system/mesh-identity-issuer') as ConfigMap & { data: Record<string, string> };
+    assert.equal(Buffer.from(secret.data['tls.key']!, 'base64').toString(), key);
+    assert.match((await failure(withFiles(testIo()), cluster, { ...given, force: true })).message, /has a certificate authority already/);
   });
 });

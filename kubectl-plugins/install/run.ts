@@ -8,10 +8,9 @@ import { nameOf, resourceOf } from '../shared/kinds.ts';
 import { explain } from '../shared/kube-errors.ts';
 import { progress as progressOn, seconds, type Progress } from '../shared/progress.ts';
 import { anchorCopies, remove } from '../shared/removal.ts';
+import { applicable, keepingAuthority, readAuthority } from './authority.ts';
 import { takeInventory, type Inventory } from './inventory.ts';
-import { existingIssuer, issuerFromFiles, newIssuer } from './issuer.ts';
 import { manifests, render } from './manifests/all.ts';
-import type { IssuerMaterial } from './manifests/config.ts';
 import type { Manifest } from './manifests/object.ts';
 import type { InstallOptions } from './options.ts';
 import { requireAccess, requireVersion } from './preflight.ts';
@@ -20,51 +19,31 @@ import { waitUntilReady } from './wait.ts';
 const CLEAR_UP_MS = 120_000;
 
 export async function run(io: Io, deps: Deps, options: InstallOptions): Promise<ExitCode> {
-  if (options.output) return print(io, deps, options, options.output);
+  if (options.output) return print(io, options, options.output);
   return withCluster(deps.connect, options.target, (kube) => install(io, kube, options));
 }
 
-/** Prints what install would apply. An issuer in the cluster is kept, so that applying the output changes no trust. */
-async function print(io: Io, deps: Deps, options: InstallOptions, format: 'yaml' | 'json'): Promise<ExitCode> {
-  const found = options.ignoreCluster || options.issuerFiles ? undefined : await issuerInCluster(io, deps, options);
-  const issuer = found ?? (await makeIssuer(io, options));
-  io.stdout.write(render(manifests(options.config, issuer), format));
+/** Prints what install would apply: no cluster is asked, and nothing of a key is in it but what the user gives. */
+async function print(io: Io, options: InstallOptions, format: 'yaml' | 'json'): Promise<ExitCode> {
+  const given = options.given && (await readAuthority(io, options.given));
+  io.stdout.write(render(manifests(options.config, given), format));
   await io.stdout.drained();
   return EXIT.ok;
-}
-
-async function issuerInCluster(io: Io, deps: Deps, options: InstallOptions): Promise<IssuerMaterial | undefined> {
-  try {
-    return await withCluster(deps.connect, options.target, (kube) => existingIssuer(kube, options.config.controlNamespace, io.signal));
-  } catch (error) {
-    const known = explain(error);
-    throw new CliError(`${known.message} Without the cluster it is not known whether it has a certificate authority already, which a new one would replace; `
-      + 'to print manifests with a new one all the same, add --ignore-cluster.', known.exitCode, { cause: error });
-  }
-}
-
-async function makeIssuer(io: Io, options: InstallOptions): Promise<IssuerMaterial> {
-  return options.issuerFiles ? issuerFromFiles(io, options.issuerFiles) : newIssuer(options.config, io.now());
 }
 
 async function install(io: Io, kube: KubeClient, options: InstallOptions): Promise<ExitCode> {
   const start = io.now();
   const progress = progressOn(io);
-  const { config } = options;
+  const given = options.given && (await readAuthority(io, options.given));
   const version = await progress.step(`Asking ${kube.connection.server.host} for its version`, () => requireVersion(kube, io.signal));
   progress.note(`  Kubernetes ${version}`);
-  const planned = manifests(config, { certificate: '', key: '', anchors: '' });
+  const planned = manifests(options.config, given);
   await progress.step('Checking permissions', () => requireAccess(kube, planned, io.signal));
   const inventory = await progress.step('Looking for an existing install', () => takeInventory(kube, planned, io.signal));
   refuseExisting(inventory, options);
   if (inventory.present.size > 0) progress.note(`  ${inventory.present.size} of ${planned.length} objects exist; going on from there`);
-  const existing = await existingIssuer(kube, config.controlNamespace, io.signal);
-  if (existing !== undefined && options.issuerFiles !== undefined) {
-    throw new CliError('The cluster has a certificate authority already, which --identity-issuer-certificate-file and its like would replace under running pods. '
-      + 'Leave these flags out to keep it; to change it, follow docs/install.md: new anchors first, then the issuer.', EXIT.failed);
-  }
-  const issuer = existing ?? (await makeIssuer(io, options));
-  await applyAndWait(io, kube, progress, options, manifests(config, issuer), inventory);
+  const config = keepingAuthority(options.config, options.given, inventory);
+  await applyAndWait(io, kube, progress, options, applicable(manifests(config, given), inventory), inventory);
   io.stderr.write(`The mesh is installed (${seconds(io.now() - start)}). Next, mesh a workload:\n`
     + '  kubectl annotate deploy NAME kubectl-mesh.io/inject=enabled\n  kubectl mesh check\n');
   return EXIT.ok;

@@ -1,5 +1,5 @@
 import type { MeshConfig } from '../../api/config.ts';
-import { CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, SERVICES, SERVING_SECRET } from '../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, ISSUER_SECRET, SERVICES, SERVING_SECRET } from '../../api/names.ts';
 import { API_SERVICES } from '../../api/webhooks.ts';
 import type { KubeObject, Workload } from '../../lib/kube/types.ts';
 import { createIssuer, createRoot, Authority } from '../../lib/pki/authority.ts';
@@ -7,7 +7,6 @@ import { generateKeys, keyPem } from '../../lib/pki/keys.ts';
 import { toPem } from '../../lib/pki/pem.ts';
 import { install } from '../install/command.ts';
 import { manifests } from '../install/manifests/all.ts';
-import type { IssuerMaterial } from '../install/manifests/config.ts';
 import { validate } from '../install/options.ts';
 import type { ApiService, WebhookConfiguration } from '../shared/kinds.ts';
 import type { FakeCluster } from './fake-cluster.ts';
@@ -23,6 +22,9 @@ export function installArgs(given: Record<string, unknown> = {}): Record<string,
 export function defaultConfig(given: Record<string, unknown> = {}): MeshConfig {
   return validate(installArgs(given)).config;
 }
+
+/** PEM */
+export interface IssuerMaterial { certificate: string; key: string; anchors: string }
 
 export async function realIssuer(now = START, days = { root: 3650, issuer: 365 }): Promise<IssuerMaterial> {
   const root = await createRoot({ commonName: 'root', days: days.root, now });
@@ -46,6 +48,13 @@ export async function comeAlive(cluster: FakeCluster, now = START): Promise<void
   }
 }
 
+/** What mesh-identity writes when it starts. */
+export function identityWorks(cluster: FakeCluster, { certificate, key, anchors }: IssuerMaterial): void {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  Object.assign(cluster.find(`secrets/${NAMESPACE}/${ISSUER_SECRET}`)!, { data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) } });
+  Object.assign(cluster.find(`configmaps/${NAMESPACE}/${ANCHORS_CONFIG_MAP}`)!, { data: { [ANCHORS_KEY]: anchors } });
+}
+
 async function servingCertificate(cluster: FakeCluster, now: number): Promise<string> {
   const root = await createRoot({ commonName: 'webhook', days: 365, now });
   const authority = await Authority.load(root, root.certificate, now);
@@ -61,6 +70,7 @@ async function servingCertificate(cluster: FakeCluster, now: number): Promise<st
 
 /** Puts a whole, working install into the cluster. */
 export async function installInto(cluster: FakeCluster, now = START): Promise<void> {
-  cluster.put(...(structuredClone(manifests(defaultConfig(), await realIssuer(now))) as KubeObject[]));
+  cluster.put(...(structuredClone(manifests(defaultConfig())) as KubeObject[]));
+  identityWorks(cluster, await realIssuer(now));
   await comeAlive(cluster, now);
 }

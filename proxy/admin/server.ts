@@ -1,4 +1,5 @@
-/** :4191. GET /metrics /ready /live; GET and PUT /proxy-log-level and POST /shutdown from loopback only. Served by the proxy's own codec. */
+/** :4191. GET /metrics /ready /live /identity; GET and PUT /proxy-log-level and POST /shutdown from loopback only. Served by the proxy's own codec. */
+import type { IdentityReport } from '../../api/identity-status.ts';
 import type { Log } from '../log.ts';
 import { parseLevel } from '../log.ts';
 import { ResponseHead, type RequestHead, type ResponseStream, type Service } from '../message/contract.ts';
@@ -8,6 +9,8 @@ export interface AdminDeps {
   registry: Registry;
   log: Log;
   ready: () => boolean;
+  /** whom this proxy is and whom it trusts; certificates are public */
+  identity: () => IdentityReport;
   /** begins the graceful end of the process */
   shutdown: () => void;
 }
@@ -47,6 +50,7 @@ function route(deps: AdminDeps, loopback: boolean, head: RequestHead, body: stri
   switch (path) {
     case '/metrics': return read ? { status: 200, body: deps.registry.expose(), type: METRICS_TYPE } : notAllowed('GET');
     case '/ready': return deps.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready: no certificate yet\n' };
+    case '/identity': return read ? { status: 200, body: JSON.stringify(deps.identity()), type: 'application/json' } : notAllowed('GET');
     case '/live': return { status: 200, body: 'live\n' };
     case '/proxy-log-level': return loopback ? logLevel(deps.log, head.method, body) : forbidden();
     case '/shutdown':
@@ -54,7 +58,7 @@ function route(deps: AdminDeps, loopback: boolean, head: RequestHead, body: stri
       if (head.method !== 'POST') return notAllowed('POST');
       deps.shutdown();
       return { status: 200, body: 'shutting down\n' };
-    default: return { status: 404, body: 'not found; there are /metrics /ready /live /proxy-log-level /shutdown\n' };
+    default: return { status: 404, body: 'not found; there are /metrics /ready /live /identity /proxy-log-level /shutdown\n' };
   }
 }
 

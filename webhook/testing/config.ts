@@ -10,7 +10,9 @@ export const testConfig: MeshConfig = {
   registry: 'kubectl-mesh.io',
   imagePullPolicy: 'IfNotPresent',
   clusterNetworks: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'],
-  identity: { issuanceLifetimeSeconds: 86400, clockSkewSeconds: 20 },
+  identity: {
+    authority: 'automatic', issuanceLifetimeSeconds: 86_400, issuerLifetimeSeconds: 2_592_000, anchorLifetimeSeconds: 31_536_000, rotationPatienceSeconds: 3600, clockSkewSeconds: 20,
+  },
   proxy: {
     logLevel: 'info',
     opaquePorts: DEFAULT_OPAQUE_PORTS,

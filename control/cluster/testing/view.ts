@@ -16,7 +16,7 @@ export const testConfig: MeshConfig = {
   registry: 'registry.test',
   imagePullPolicy: 'Never',
   clusterNetworks: ['10.0.0.0/8', 'fd00::/8'],
-  identity: { issuanceLifetimeSeconds: 86_400, clockSkewSeconds: 20 },
+  identity: { authority: 'automatic', issuanceLifetimeSeconds: 86_400, issuerLifetimeSeconds: 2_592_000, anchorLifetimeSeconds: 31_536_000, rotationPatienceSeconds: 3600, clockSkewSeconds: 20 },
   proxy: {
     logLevel: 'info',
     opaquePorts: DEFAULT_OPAQUE_PORTS,

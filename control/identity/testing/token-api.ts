@@ -1,7 +1,8 @@
-import { createServer } from 'node:http';
+import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createKubeClient, type KubeClient } from '../../../lib/kube/client.ts';
 import { plain } from '../../../lib/kube/connection.ts';
+import { fakeApiServer, type FakeApiServer } from '../../../lib/kube/testing/fake-api-server.ts';
 import type { Event } from '../../../lib/kube/types.ts';
 import type { TokenReview } from '../token-review.ts';
 
@@ -12,6 +13,8 @@ export interface TokenApi {
   readonly tokens: Map<string, NonNullable<TokenReview['status']>>;
   readonly reviews: TokenReview[];
   readonly events: Event[];
+  /** every other kind */
+  readonly objects: FakeApiServer;
   /** answer reviews with this HTTP status instead; 0 = normally */
   failWith: number;
   close(): Promise<void>;
@@ -23,12 +26,24 @@ export function tokenOf(namespace: string, account: string): string {
   return `${part({ alg: 'none' })}.${part({ sub: `system:serviceaccount:${namespace}:${account}` })}.c2ln`;
 }
 
-/** A real HTTP server with the two calls that the identity service makes: TokenReview and Event creation. */
+/** A real HTTP server with what the identity service asks of one: TokenReview, Events, and objects of a fake API server behind it. */
 export async function tokenApi(): Promise<TokenApi> {
   const tokens = new Map<string, NonNullable<TokenReview['status']>>();
   const reviews: TokenReview[] = [];
   const events: Event[] = [];
+  const objects = await fakeApiServer();
   const server = createServer((request, response) => {
+    if (!/tokenreviews|\/events/.test(request.url ?? '')) {
+      const onward = forward(`${objects.url}${request.url}`, { method: request.method, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.on('error', () => response.destroy());
+        answer.pipe(response);
+      });
+      onward.on('error', () => response.destroy());
+      response.once('close', () => onward.destroy());
+      request.pipe(onward);
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (c: Buffer) => chunks.push(c));
     request.once('end', () => {
@@ -48,10 +63,11 @@ export async function tokenApi(): Promise<TokenApi> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = createKubeClient({ connection: plain(url), name: 'test' });
   const api: TokenApi = {
-    client, url, tokens, reviews, events, failWith: 0,
+    client, url, tokens, reviews, events, objects, failWith: 0,
     async close() {
       client.close();
       server.closeAllConnections();
+      await objects.close();
       await new Promise((resolve) => { server.close(resolve); });
     },
   };

@@ -11,7 +11,9 @@ export const testConfig: MeshConfig = {
   registry: 'kubectl-mesh.io',
   imagePullPolicy: 'IfNotPresent',
   clusterNetworks: ['10.0.0.0/8'],
-  identity: { issuanceLifetimeSeconds: 86400, clockSkewSeconds: 20 },
+  identity: {
+    authority: 'automatic', issuanceLifetimeSeconds: 86_400, issuerLifetimeSeconds: 2_592_000, anchorLifetimeSeconds: 31_536_000, rotationPatienceSeconds: 3600, clockSkewSeconds: 20,
+  },
   proxy: {
     logLevel: 'info', opaquePorts: DEFAULT_OPAQUE_PORTS, skipInboundPorts: [], skipOutboundPorts: [], defaultInboundPolicy: 'all-unauthenticated', shutdownGraceSeconds: 30,
   },

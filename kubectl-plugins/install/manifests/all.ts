@@ -3,7 +3,7 @@ import type { MeshConfig } from '../../../api/config.ts';
 import { PORTS } from '../../../api/ports.ts';
 import { mutatingWebhookConfiguration } from '../../../api/webhooks.ts';
 import { apiServices } from './api-services.ts';
-import { anchorsConfigMap, configMap, issuerSecret, type IssuerMaterial } from './config.ts';
+import { authorityObjects, configMap, type GivenAuthority } from './config.ts';
 import { deployments } from './deployments.ts';
 import { namespace } from './namespace.ts';
 import type { Manifest } from './object.ts';
@@ -16,7 +16,7 @@ import { userRoles } from './user-roles.ts';
  * Everything that an install consists of, in the order in which it is applied: what others refer to comes first, what takes effect on other
  * people's objects (the webhooks) last.
  */
-export function manifests(config: MeshConfig, issuer: IssuerMaterial): Manifest[] {
+export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[] {
   const ns = config.controlNamespace;
   return [
     namespace(ns),
@@ -24,8 +24,7 @@ export function manifests(config: MeshConfig, issuer: IssuerMaterial): Manifest[
     ...rbac(ns),
     ...userRoles(),
     configMap(config),
-    anchorsConfigMap(ns, issuer),
-    issuerSecret(ns, issuer),
+    ...authorityObjects(config, given),
     ...services(ns, PORTS),
     ...deployments(config),
     ...apiServices(ns),

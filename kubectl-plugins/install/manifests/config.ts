@@ -1,16 +1,15 @@
 import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import type { MeshConfig } from '../../../api/config.ts';
-import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_KEY, CONFIG_MAP, ISSUER_SECRET } from '../../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_KEY, CONFIG_MAP, IDENTITY_STATUS_CONFIG_MAP, ISSUER_SECRET, ROOT_SECRET } from '../../../api/names.ts';
 import { labelsOf, type Manifest } from './object.ts';
 
-/** What mesh-identity signs with, and what every proxy trusts. PEM texts; `anchors` may hold several certificates. */
-export interface IssuerMaterial {
-  /** issuer certificate, then any intermediates */
-  certificate: string;
-  /** PKCS#8 private key */
-  key: string;
-  anchors: string;
+/** An authority that somebody else keeps; what is not here is in the cluster already, or comes later. PEM texts. */
+export interface GivenAuthority {
+  /** certificate, then any intermediates; PKCS#8 key */
+  issuer: { certificate: string; key: string } | undefined;
+  /** one or more certificates */
+  anchors: string | undefined;
 }
 
 /** The mesh-wide configuration as the text that control pods read. */
@@ -27,22 +26,25 @@ export function configMap(config: MeshConfig): V1ConfigMap & Manifest {
   };
 }
 
-export function anchorsConfigMap(namespace: string, issuer: IssuerMaterial): V1ConfigMap & Manifest {
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: ANCHORS_CONFIG_MAP, namespace, labels: labelsOf('identity') },
-    data: { [ANCHORS_KEY]: issuer.anchors },
+/**
+ * The objects of the mesh's authority. Without a given one they are empty: mesh-identity makes root and issuer when it starts and writes them there, so
+ * that no key ever leaves the cluster, and applying the manifests again changes no trust. They are made here because mesh-identity may
+ * change these objects and not make others.
+ */
+export function authorityObjects(config: MeshConfig, given: GivenAuthority | undefined): Manifest[] {
+  const namespace = config.controlNamespace;
+  const metadata = (name: string): Manifest['metadata'] => ({ name, namespace, labels: labelsOf('identity') });
+  const anchors: V1ConfigMap & Manifest = {
+    apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata(ANCHORS_CONFIG_MAP), ...(given?.anchors !== undefined && { data: { [ANCHORS_KEY]: given.anchors } }),
   };
-}
-
-export function issuerSecret(namespace: string, issuer: IssuerMaterial): V1Secret & Manifest {
+  const status: V1ConfigMap & Manifest = { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata(IDENTITY_STATUS_CONFIG_MAP) };
+  const secret = (name: string, type: string, data?: Record<string, string>): V1Secret & Manifest => ({
+    apiVersion: 'v1', kind: 'Secret', metadata: metadata(name), type, ...(data && { data }),
+  });
+  const root = secret(ROOT_SECRET, 'Opaque');
+  if (config.identity.authority === 'automatic') return [anchors, status, root, secret(ISSUER_SECRET, 'Opaque')];
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: ISSUER_SECRET, namespace, labels: labelsOf('identity') },
-    type: 'kubernetes.io/tls',
-    data: { 'tls.crt': base64(issuer.certificate), 'tls.key': base64(issuer.key) },
-  };
+  const issuer = given?.issuer && secret(ISSUER_SECRET, 'kubernetes.io/tls', { 'tls.crt': base64(given.issuer.certificate), 'tls.key': base64(given.issuer.key) });
+  // cert-manager makes the Secret of the issuer itself, and its bundle may be written by trust-manager.
+  return [...(given?.anchors === undefined ? [] : [anchors]), status, root, ...(issuer ? [issuer] : [])];
 }

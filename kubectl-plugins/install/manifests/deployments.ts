@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { V1Container, V1ContainerPort, V1Deployment, V1PodSpec, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
 import type { MeshConfig } from '../../../api/config.ts';
-import { ANCHORS_CONFIG_MAP, CONFIG_MAP, CONTROL_WORKLOAD, GROUP, IDENTITY_WORKLOAD, ISSUER_SECRET, PATHS, TOKEN_AUDIENCE } from '../../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_MAP, CONTROL_WORKLOAD, GROUP, IDENTITY_WORKLOAD, PATHS, TOKEN_AUDIENCE } from '../../../api/names.ts';
 import { PORTS } from '../../../api/ports.ts';
 import { imageRef } from '../../../api/version.ts';
 import { configText } from './config.ts';
@@ -10,8 +10,8 @@ import { labelsOf, selectorOf, type Manifest } from './object.ts';
 import { WORKLOAD_SERVICES } from './rbac.ts';
 import { PORT_NAMES } from './services.ts';
 
-/** Folders that control pods mount besides those of api/names.ts PATHS. */
-export const CONTROL_MOUNTS = { config: '/var/run/kubectl-mesh/config', issuer: '/var/run/kubectl-mesh/issuer' } as const;
+/** Folder that control pods mount besides those of api/names.ts PATHS. */
+const CONFIG_MOUNT = '/var/run/kubectl-mesh/config';
 
 /** User and group of every control container. */
 const UID = 65532;
@@ -31,8 +31,9 @@ export function deployments(config: MeshConfig): (V1Deployment & Manifest)[] {
       name: IDENTITY_WORKLOAD,
       ports: [{ name: PORT_NAMES.identity, containerPort: PORTS.identity }],
       requests: { cpu: '10m', memory: '64Mi' },
-      volumes: [{ name: 'issuer', secret: { secretName: ISSUER_SECRET } }],
-      mounts: [{ name: 'issuer', mountPath: CONTROL_MOUNTS.issuer, readOnly: true }],
+      // Issuer and anchors come by watches, and its own certificate is of its own making.
+      volumes: [],
+      mounts: [],
     }),
     deployment(config, {
       name: CONTROL_WORKLOAD,
@@ -43,8 +44,18 @@ export function deployments(config: MeshConfig): (V1Deployment & Manifest)[] {
         { name: PORT_NAMES.api, containerPort: PORTS.api },
       ],
       requests: { cpu: '50m', memory: '128Mi' },
-      volumes: [],
-      mounts: [],
+      volumes: [
+        // Its key is named, so that the pod waits until mesh-identity has written it, and does not start without anybody to trust.
+        { name: 'anchors', configMap: { name: ANCHORS_CONFIG_MAP, items: [{ key: ANCHORS_KEY, path: posix.basename(PATHS.anchors) }] } },
+        {
+          name: 'token',
+          projected: { sources: [{ serviceAccountToken: { audience: TOKEN_AUDIENCE, expirationSeconds: 86400, path: posix.basename(PATHS.token) } }] },
+        },
+      ],
+      mounts: [
+        { name: 'anchors', mountPath: posix.dirname(PATHS.anchors), readOnly: true },
+        { name: 'token', mountPath: posix.dirname(PATHS.token), readOnly: true },
+      ],
     }),
   ];
 }
@@ -76,15 +87,7 @@ function podSpec(config: MeshConfig, workload: Workload): V1PodSpec {
     nodeSelector: { 'kubernetes.io/os': 'linux' },
     securityContext: { runAsNonRoot: true, runAsUser: UID, runAsGroup: UID, fsGroup: UID, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [container(config, workload)],
-    volumes: [
-      { name: 'config', configMap: { name: CONFIG_MAP } },
-      { name: 'anchors', configMap: { name: ANCHORS_CONFIG_MAP } },
-      {
-        name: 'token',
-        projected: { sources: [{ serviceAccountToken: { audience: TOKEN_AUDIENCE, expirationSeconds: 86400, path: posix.basename(PATHS.token) } }] },
-      },
-      ...workload.volumes,
-    ],
+    volumes: [{ name: 'config', configMap: { name: CONFIG_MAP } }, ...workload.volumes],
   };
 }
 
@@ -102,12 +105,7 @@ function container(config: MeshConfig, workload: Workload): V1Container {
     resources: { requests: workload.requests },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     terminationMessagePolicy: 'FallbackToLogsOnError',
-    volumeMounts: [
-      { name: 'config', mountPath: CONTROL_MOUNTS.config, readOnly: true },
-      { name: 'anchors', mountPath: posix.dirname(PATHS.anchors), readOnly: true },
-      { name: 'token', mountPath: posix.dirname(PATHS.token), readOnly: true },
-      ...workload.mounts,
-    ],
+    volumeMounts: [{ name: 'config', mountPath: CONFIG_MOUNT, readOnly: true }, ...workload.mounts],
   };
 }
 
