@@ -131,7 +131,11 @@ export class Proxy {
   /** Connections to the admin port; in the pod, monitoring and the kubelet come in clear text. */
   acceptAdmin(socket: Socket, loopback: boolean): void {
     const { log } = this.deps;
-    const deps = { registry: this.metrics.registry, log, ready: () => this.ready, shutdown: () => this.onShutdown() };
+    const { name, anchors, leaf } = this.credentials;
+    const deps = {
+      registry: this.metrics.registry, log, ready: () => this.ready, shutdown: () => this.onShutdown(),
+      identity: () => ({ identity: name, chain: leaf?.chain ?? '', anchors }),
+    };
     this.core.serve(socket, 1, adminService(deps, loopback), Buffer.alloc(0), false);
   }
 
