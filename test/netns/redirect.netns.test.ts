@@ -1,78 +1,31 @@
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { TestControlPlane } from '../../proxy/testing/control-plane.ts';
-import { createPod, deletePod, Program, run, sh, type Pod } from './namespaces.ts';
-
-const ROOT = path.resolve(import.meta.dirname, '../..');
-/** What the unprivileged programs need, where they may read it: the checkout may be anywhere. */
-const PUBLIC = fs.mkdtempSync(path.join(os.tmpdir(), 'mesh-netns-'));
-const NODE = path.join(PUBLIC, 'node');
-const CONTROL_ID = 'mesh-control.mesh-system.serviceaccount.identity.mesh-system.cluster.local';
-const id = (name: string): string => `${name}.test.serviceaccount.identity.mesh-system.cluster.local`;
-/** The redirect leaves alone what this uid sends: in these tests the proxies run as root and the clients as nobody. */
-const PROXY_UID = 0;
-const NOBODY = 65534;
+import { identity, NetnsMesh, PROXY_UID } from './mesh.ts';
+import { Program, sh, type Pod } from './namespaces.ts';
 
 describe('the proxy behind real iptables', function () {
-  const control = new TestControlPlane();
+  const mesh = new NetnsMesh();
   let client: Pod;
   let server: Pod;
-  const programs: Program[] = [];
   let proxies: { client: Program; server: Program };
 
-  function proxy(pod: Pod, name: string): Program {
-    const at = `${pod.gateway}:${control.port}`;
-    const p = new Program(pod, PROXY_UID, [process.execPath, path.join(ROOT, 'proxy/main.ts')], {
-      MESH_PROXY_LOG: 'debug', MESH_PROXY_IDENTITY_LOCAL_NAME: id(name), MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
-      MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_IDENTITY_SVC_NAME: CONTROL_ID, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_NAME: CONTROL_ID,
-      MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_NAME: CONTROL_ID, MESH_PROXY_POLICY_WORKLOAD: '{}', MESH_PROXY_POD_IPS: pod.ip,
-    });
-    programs.push(p);
-    return p;
-  }
-
-  async function redirect(pod: Pod, ...more: string[]): Promise<string> {
-    const r = await run(pod, 0, [process.execPath, path.join(ROOT, 'proxy/redirect/main.ts'), '--proxy-uid', String(PROXY_UID), '--skip-inbound-ports', '4190,4191', ...more]);
-    assert.equal(r.code, 0, r.output);
-    return r.output;
-  }
-
-  /** GET, as a uid that is redirected unless another is given */
-  async function get(pod: Pod, url: string, uid = NOBODY): Promise<{ code: number; output: string }> {
-    return run(pod, uid, [NODE, path.join(PUBLIC, 'client.mjs'), 'get', url]);
-  }
-
-  async function metrics(pod: Pod): Promise<string> {
-    return (await get(pod, 'http://127.0.0.1:4191/metrics')).output;
-  }
+  const get = (pod: Pod, url: string, uid?: number): Promise<{ code: number; output: string }> => mesh.client(pod, ['get', url], uid);
+  const metrics = (pod: Pod): Promise<string> => mesh.metrics(pod);
 
   before(async () => {
-    fs.chmodSync(PUBLIC, 0o755);
-    fs.copyFileSync(process.execPath, NODE);
-    for (const f of ['app.mjs', 'client.mjs']) fs.copyFileSync(path.join(import.meta.dirname, f), path.join(PUBLIC, f));
-    client = await createPod('r', 1);
-    server = await createPod('r', 2);
-    await sh('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
-    await control.start(0, '0.0.0.0', CONTROL_ID);
-    const endpoint = (port: number) => [{ ip: server.ip, port, identity: id('server'), transportPort: 4143, labels: { pod: 'server-1' } }];
-    control.services.set('10.96.0.10:80', { endpoints: endpoint(8000) });
-    control.services.set('10.96.0.11:25', { endpoints: endpoint(2525) });
-    await redirect(client);
-    await redirect(server);
-    proxies = { client: proxy(client, 'client'), server: proxy(server, 'server') };
-    const app = new Program(server, NOBODY, [NODE, path.join(PUBLIC, 'app.mjs')]);
-    programs.push(app);
+    await mesh.start(['app.mjs', 'client.mjs']);
+    client = await mesh.pod('r', 1);
+    server = await mesh.pod('r', 2);
+    const endpoint = (port: number) => [{ ip: server.ip, port, identity: identity('server'), transportPort: 4143, labels: { pod: 'server-1' } }];
+    mesh.control.services.set('10.96.0.10:80', { endpoints: endpoint(8000) });
+    mesh.control.services.set('10.96.0.11:25', { endpoints: endpoint(2525) });
+    await mesh.redirect(client);
+    await mesh.redirect(server);
+    proxies = { client: mesh.proxy(client, 'client'), server: mesh.proxy(server, 'server') };
+    const app = mesh.app(server, 'app.mjs');
     await Promise.all([proxies.client.says('certified'), proxies.server.says('certified'), app.says('serving')]);
   });
 
-  after(async () => {
-    for (const p of programs) await p.stop('SIGKILL');
-    await control.stop();
-    for (const p of [client, server]) await deletePod(p.name);
-    fs.rmSync(PUBLIC, { recursive: true });
-  });
+  after(async () => { await mesh.stop(); });
 
   it('takes a Service address to the application over TLS 1.3, with not a byte in clear text', async () => {
     const capture = new Program(client, 0, ['tcpdump', '--immediate-mode', '-i', 'eth0', '-U', '-w', '-', 'tcp']);
@@ -89,12 +42,12 @@ describe('the proxy behind real iptables', function () {
 
   it('shows each side the identity of the other', async () => {
     await get(client, 'http://10.96.0.10/');
-    assert.match(await metrics(client), new RegExp(`tcp_open_total\\{direction="outbound",peer="dst",dst_namespace="test",dst_pod="server-1",tls="true",server_id="${id('server')}"\\} [1-9]`));
-    assert.match(await metrics(server), new RegExp(`response_total\\{direction="inbound",tls="true",client_id="${id('client')}",[^}]*classification="success"\\} [1-9]`));
+    assert.match(await metrics(client), new RegExp(`tcp_open_total\\{direction="outbound",peer="dst",dst_namespace="test",dst_pod="server-1",tls="true",server_id="${identity('server')}"\\} [1-9]`));
+    assert.match(await metrics(server), new RegExp(`response_total\\{direction="inbound",tls="true",client_id="${identity('client')}",[^}]*classification="success"\\} [1-9]`));
   });
 
   it('brings the greeting of a server that speaks first', async () => {
-    const r = await run(client, NOBODY, [NODE, path.join(PUBLIC, 'client.mjs'), 'tcp', '10.96.0.11', '25', 'HELO me\n']);
+    const r = await mesh.client(client, ['tcp', '10.96.0.11', '25', 'HELO me\n']);
     assert.match(r.output, /220 ready\r\nyou said HELO me/);
   });
 
@@ -111,23 +64,23 @@ describe('the proxy behind real iptables', function () {
 
   it('gives the same rules when it is run again, and leaves skipped ports alone', async () => {
     const before = await sh('nsenter', [`--net=/run/netns/${client.name}`, 'iptables-nft-save', '-t', 'nat']);
-    await redirect(client);
+    await mesh.redirect(client);
     const rules = (s: string): string[] => s.split('\n').filter((l) => l.startsWith('-A'));
     assert.deepEqual(rules(await sh('nsenter', [`--net=/run/netns/${client.name}`, 'iptables-nft-save', '-t', 'nat'])), rules(before));
-    await redirect(client, '--skip-outbound-ports', '8000');
+    await mesh.redirect(client, '--skip-outbound-ports', '8000');
     const outbound = /request_total\{direction="outbound"[^\n]*/g;
     const count = async (): Promise<string> => ((await metrics(client)).match(outbound) ?? []).join('\n');
     const counted = await count();
     assert.equal((await get(client, `http://${server.ip}:8000/skipped`)).code, 0);
     assert.equal(await count(), counted);
-    await redirect(client);
+    await mesh.redirect(client);
   });
 
   it('goes on with what it knows while the control plane is away', async () => {
-    const port = control.port;
-    await control.stop();
+    const { port } = mesh.control;
+    await mesh.control.stop();
     for (let i = 0; i < 5; i++) assert.equal((await get(client, 'http://10.96.0.10/')).code, 0);
-    await control.start(port, '0.0.0.0', CONTROL_ID);
+    await mesh.restartControl(port);
     assert.equal((await get(client, 'http://10.96.0.10/')).code, 0);
   });
 
