@@ -49,6 +49,16 @@ export class Background {
     this.child.stdin!.write(`${line}\n`);
   }
 
+  /** Asks it to end; it is killed when it has not after so many ms. */
+  async end(ms: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => { this.child.once('close', () => resolve()); });
+    if (this.ended) return;
+    this.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), ms);
+    await closed;
+    clearTimeout(timer);
+  }
+
   async stop(): Promise<void> {
     if (this.ended) return;
     const closed = new Promise<void>((resolve) => { this.child.once('close', () => resolve()); });
