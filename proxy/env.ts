@@ -7,6 +7,7 @@ import { parseCidr, type Cidr } from '../lib/cidr.ts';
 import { splitHostPort } from './accept/addr.ts';
 import type { AccessLogFormat } from './layers/access-log.ts';
 import { parseLevel, type Level } from './log.ts';
+import type { TcpOptions } from './tcp/options.ts';
 
 export interface Listen { host: string; port: number }
 /** A control-plane service: where it is, and the identity that it must prove (null: a loopback address in clear text). */
@@ -36,6 +37,8 @@ export interface ProxyEnv {
   clusterNetworks: Cidr[];
   defaultInboundPolicy: string;
   listen: { inbound: Listen; outbound: Listen; admin: Listen; tap: Listen };
+  /** by who opened the connection and which way it goes */
+  tcp: { inboundAccept: TcpOptions; inboundConnect: TcpOptions; outboundAccept: TcpOptions; outboundConnect: TcpOptions };
   /** milliseconds */
   connectTimeoutMs: { inbound: number; outbound: number };
   shutdownGraceMs: number;
@@ -47,6 +50,8 @@ export interface ProxyEnv {
 
 export class EnvError extends Error {}
 
+const KEEP_ALIVE_MS = 10_000;
+const USER_TIMEOUT_MS = 30_000;
 const SUFFIX = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
 export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
@@ -78,6 +83,9 @@ export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
     const m = /^(\d+)(ms|s|m|h)?$/.exec(text);
     return m ? Number(m[1]) * SUFFIX[(m[2] ?? 'ms') as keyof typeof SUFFIX] : bad(name, `"${text}" is not a duration such as 500ms or 10s`);
   };
+  const tcp = (name: string, userTimeoutMs: number): TcpOptions => ({
+    keepAliveMs: duration(`${name}_KEEPALIVE`, KEEP_ALIVE_MS), userTimeoutMs: duration(`${name}_USER_TIMEOUT`, userTimeoutMs),
+  });
   const level = get('LOG') ?? 'info';
   return {
     logLevel: parseLevel(level) ?? (/(?:^|[,=])(trace|debug)/.test(level) ? 'debug' : 'warn'),
@@ -103,6 +111,11 @@ export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
       outbound: listen(get('OUTBOUND_LISTEN_ADDRS') === undefined ? 'OUTBOUND_LISTEN_ADDR' : 'OUTBOUND_LISTEN_ADDRS', `127.0.0.1:${PORTS.outbound}`),
       admin: listen('ADMIN_LISTEN_ADDR', `0.0.0.0:${PORTS.admin}`),
       tap: listen(get('CONTROL_LISTEN_ADDR') === undefined ? 'TAP_LISTEN_ADDR' : 'CONTROL_LISTEN_ADDR', `0.0.0.0:${PORTS.tap}`),
+    },
+    // A peer that stays silent is given up on, as Linkerd's injector sets it; the application is on this side of any network that could fail.
+    tcp: {
+      inboundAccept: tcp('INBOUND_ACCEPT', USER_TIMEOUT_MS), inboundConnect: tcp('INBOUND_CONNECT', 0),
+      outboundAccept: tcp('OUTBOUND_ACCEPT', 0), outboundConnect: tcp('OUTBOUND_CONNECT', USER_TIMEOUT_MS),
     },
     connectTimeoutMs: { inbound: duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
     shutdownGraceMs: get('SHUTDOWN_GRACE_SECONDS') === undefined ? duration('SHUTDOWN_GRACE_PERIOD', 30_000) : Number(get('SHUTDOWN_GRACE_SECONDS')) * 1000,

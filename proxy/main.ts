@@ -10,6 +10,7 @@ import { Log } from './log.ts';
 import { IdleCollector } from './memory/collector.ts';
 import { processHeap } from './memory/native.ts';
 import { Proxy } from './proxy.ts';
+import { inherit, type TcpOptions } from './tcp/options.ts';
 
 function fail(message: string): never {
   process.stderr.write(`mesh-proxy: ${message}\n`);
@@ -36,10 +37,10 @@ async function main(): Promise<void> {
   });
 
   const servers = await Promise.all([
-    listen(env.listen.outbound, proxy.acceptOutbound),
-    listen(env.listen.inbound, proxy.acceptInbound),
-    listen(env.listen.admin, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
-    listen(env.listen.tap, proxy.acceptTap),
+    listen(env.listen.outbound, env.tcp.outboundAccept, proxy.acceptOutbound),
+    listen(env.listen.inbound, env.tcp.inboundAccept, proxy.acceptInbound),
+    listen(env.listen.admin, env.tcp.inboundAccept, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
+    listen(env.listen.tap, env.tcp.inboundAccept, proxy.acceptTap),
   ]);
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
@@ -74,8 +75,8 @@ function pick(fixed: string, redirected: GetOrigDst | null): GetOrigDst {
   return fixedOrigDst(a.ip, a.port);
 }
 
-async function listen(addr: Listen, accept: (s: net.Socket) => void): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => {
+async function listen(addr: Listen, tcp: TcpOptions, accept: (s: net.Socket) => void): Promise<net.Server> {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     // Every later owner adds its own; without one at all times a reset would end the process.
     socket.on('error', () => {});
     accept(socket);
@@ -84,7 +85,10 @@ async function listen(addr: Listen, accept: (s: net.Socket) => void): Promise<ne
     server.once('error', (e: NodeJS.ErrnoException) => {
       fail(e.code === 'EADDRINUSE' ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message);
     });
-    server.listen({ host: addr.host, port: addr.port, backlog: 4096 }, () => resolve(server));
+    server.listen({ host: addr.host, port: addr.port, backlog: 4096 }, () => {
+      inherit(server, tcp);
+      resolve(server);
+    });
   });
 }
 

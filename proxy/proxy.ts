@@ -18,6 +18,7 @@ import { Inbound } from './inbound.ts';
 import { measure } from './layers/measure.ts';
 import type { Log } from './log.ts';
 import { Credentials } from './mesh-tls/credentials.ts';
+import { countHandshakes } from './mesh-tls/handshakes.ts';
 import { dial } from './mesh-tls/originate.ts';
 import { Terminator } from './mesh-tls/terminate.ts';
 import { Outbound, outboundDispatch, outboundEndpointLayers } from './outbound.ts';
@@ -30,6 +31,7 @@ import { tapService } from './tap/service.ts';
 import { dstLabels } from './telemetry/labels.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { reportProcess } from './telemetry/process.ts';
+import type { TcpOptions } from './tcp/options.ts';
 import { SWEEP_MS } from './telemetry/registry.ts';
 import { TransportMetrics } from './telemetry/transport.ts';
 
@@ -45,7 +47,7 @@ export interface ProxyDeps {
 }
 
 const ANCHORS_POLL_MS = 5_000;
-const KEEP_ALIVE_MS = 10_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const TARGET_TIMEOUT_MS = 10_000;
 const TARGET_IDLE_MS = 5 * 60_000;
 const POOL = { idleMs: 30_000, maxConnections: 10_000, reuse: null };
@@ -66,8 +68,11 @@ export class Proxy {
 
   constructor(deps: ProxyDeps) {
     const { env, log, clock, random } = (this.deps = deps);
-    this.credentials = new Credentials(env.identity.name, deps.readAnchors());
-    this.terminator = new Terminator(this.credentials);
+    this.credentials = new Credentials(env.identity.name, deps.readAnchors(), () => clock.wall());
+    this.terminator = new Terminator(this.credentials, clock, HANDSHAKE_TIMEOUT_MS);
+    const handshakes = countHandshakes(this.metrics.registry);
+    this.terminator.handshakes = handshakes.inbound;
+    this.credentials.handshakes = handshakes.outbound;
     const { listen } = env;
     this.core = new Core({
       clock, random, log, metrics: this.metrics, credentials: this.credentials,
@@ -90,7 +95,7 @@ export class Proxy {
     const policy = channel('policy', env.policy.service);
     this.certifier = new Certifier(channel('identity', env.identity.service), env.identity, this.credentials, deps.readToken, log);
 
-    const pool = this.poolConfig(env.connectTimeoutMs.outbound, 100, true);
+    const pool = this.poolConfig(env.connectTimeoutMs.outbound, env.tcp.outboundConnect, 100, true);
     const balancers = new Balancers(destination, env.destination.context, (_name, settings) => this.balancerConfig(settings, pool, outboundEndpointLayers(this.core)));
     const build = { core: this.core, balancers, dispatch: outboundDispatch(this.core) };
     const followed = this.metrics.routes.policies.with({ result: 'followed' });
@@ -107,7 +112,7 @@ export class Proxy {
     const opaque = new Set(env.opaquePorts);
     const policies = new PortPolicies(policy, env.policy.workload, env.inboundPorts, (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules), log);
     this.stops.push(() => policies.stop());
-    this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, 0, false), listen.inbound.port, env.accessLog).accept;
+    this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, env.tcp.inboundConnect, 0, false), listen.inbound.port, env.accessLog).accept;
 
     this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').permanent({ version: VERSION }).value = 1;
     reportProcess(this.metrics.registry, this.certifier.stats);
@@ -189,7 +194,7 @@ export class Proxy {
     });
   }
 
-  private poolConfig(timeoutMs: number, retryDelayMs: number, tracked: boolean): PoolConfig {
+  private poolConfig(timeoutMs: number, tcp: TcpOptions, retryDelayMs: number, tracked: boolean): PoolConfig {
     const { clock } = this.deps;
     const { core, credentials } = this;
     return {
@@ -197,7 +202,7 @@ export class Proxy {
       connect: (info, protocol, done, failed) => {
         const header = info.transportPort > 0 ? { port: info.addr.port, name: '', protocol } : null;
         const tls = info.tls === null ? null : { credentials, identity: info.tls.identity, serverName: info.tls.serverName, header };
-        return dial(dialAddr(info), tls, { clock, timeoutMs, keepAliveMs: KEEP_ALIVE_MS }, (socket) => {
+        return dial(dialAddr(info), tls, { clock, timeoutMs, tcp }, (socket) => {
           if (tracked) core.transport.track(socket, { direction: 'outbound', peer: 'dst', ...dstLabels(info) });
           done(socket);
         }, failed);
@@ -214,6 +219,6 @@ export class Proxy {
   private controlConfig(name: string, { identity }: ServiceAddr): BalancerConfig {
     const labels = { addr: name, ...(identity === null ? { tls: 'no_identity', no_tls_reason: 'loopback' } : { tls: 'true', server_id: identity }) };
     const counted = measure({ metrics: this.metrics.control, clock: this.deps.clock, labels, anyAuthority: true });
-    return { pool: this.poolConfig(3_000, 200, false), layers: () => counted, random: this.deps.random, settings: alone(10_000) };
+    return { pool: this.poolConfig(3_000, this.deps.env.tcp.outboundConnect, 200, false), layers: () => counted, random: this.deps.random, settings: alone(10_000) };
   }
 }

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { getOption } from '../tcp/sockopt.ts';
 import { origDst, type OrigDst } from './addr.ts';
 
 /** Where the client wanted to go before iptables redirected it here; null when the connection was not redirected. */
@@ -9,23 +9,13 @@ const SO_ORIGINAL_DST = 80;
 const SOL_IP = 0;
 const SOL_IPV6 = 41;
 
-/**
- * getsockopt(SO_ORIGINAL_DST) by way of koffi, on the descriptor that Node keeps in the undocumented `_handle.fd` (present on Node 20 to 26 and
- * Bun). Loads the native module, so call it once.
- */
+/** getsockopt(SO_ORIGINAL_DST), which netfilter answers for connections that it redirected. */
 export function createGetOrigDst(): GetOrigDst {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const getsockopt = koffi.load('libc.so.6').func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *len)');
   const value = Buffer.alloc(28);
-  const len = [28];
   return (socket) => {
-    const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd ?? -1;
-    if (fd < 0) return null;
-    len[0] = 28;
-    // An IPv4 connection on a dual-stack listener answers at level IP only.
-    if (getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, value, len) === 0) return parseSockaddr(value);
-    len[0] = 28;
-    return getsockopt(fd, SOL_IPV6, SO_ORIGINAL_DST, value, len) === 0 ? parseSockaddr(value) : null;
+    // Ask in the connection's own family: an IPv4 connection on a dual-stack listener answers at level IP only.
+    const v6 = socket.localAddress?.includes(':') === true && !socket.localAddress.startsWith('::ffff:');
+    return getOption(socket, v6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, value) ? parseSockaddr(value) : null;
   };
 }
 

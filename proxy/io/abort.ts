@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { resetOnClose } from '../tcp/options.ts';
 
 /**
  * Ends a connection with RST where the transport has one, so that the peer cannot take what it got for complete (RFC 9112 8: a body that ends with the
@@ -6,6 +7,12 @@ import type { Socket } from 'node:net';
  */
 export function abort(socket: Socket): void {
   const s = socket as Socket & { encrypted?: boolean };
-  if (s.encrypted === true || s.destroyed || s.connecting) s.destroy();
-  else s.resetAndDestroy();
+  if (s.destroyed || s.connecting) {
+    s.destroy();
+  } else if (s.encrypted === true) {
+    resetOnClose(s);
+    s.destroy();
+  } else {
+    s.resetAndDestroy();
+  }
 }

@@ -12,8 +12,8 @@ export function clientIdentity(identity: string): Layer {
   return (next) => (head, ended, client) => {
     const forged = head.fields.includes(NAME);
     if (!forged && identity === '') return next(head, ended, client);
-    const fields = forged ? without(head.fields, NAME) : [...head.fields];
-    if (identity !== '') fields.push(NAME, identity);
+    const kept = forged ? without(head.fields, NAME) : head.fields;
+    const fields = identity === '' ? kept : [...kept, NAME, identity];
     return next(withFields(head, fields), ended, client);
   };
 }

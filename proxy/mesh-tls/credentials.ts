@@ -1,5 +1,6 @@
 import tls from 'node:tls';
 import type { X509Certificate } from 'node:crypto';
+import { Sessions } from './sessions.ts';
 
 /** TLS 1.3 only; AES-128-GCM first, which is the cheapest with hardware support. */
 export const TLS_OPTIONS = {
@@ -27,12 +28,19 @@ export class Credentials {
   private anchorsPem: string;
   private leafNow: Leaf | null = null;
   private client: tls.SecureContext;
-  /** counts replacements: TLS sessions of an earlier epoch are not resumed */
+  /** counts replacements: TLS sessions of an earlier epoch are not resumed, so that none outlives an anchor or a leaf */
   epoch = 0;
+  /** of the connections that we opened */
+  readonly sessions = new Sessions();
+  /** told of each handshake that succeeded as client */
+  handshakes: (resumed: boolean) => void = () => {};
+  private readonly wall: () => number;
   private readonly listeners = new Set<() => void>();
 
-  constructor(name: string, anchorsPem: string) {
+  /** `wall`: milliseconds since the epoch */
+  constructor(name: string, anchorsPem: string, wall: () => number) {
     this.name = name;
+    this.wall = wall;
     this.anchorsPem = anchorsPem;
     this.client = buildContext(null, anchorsPem);
   }
@@ -66,7 +74,13 @@ export class Credentials {
     this.leafNow = leaf;
     this.anchorsPem = anchors;
     this.epoch++;
+    this.sessions.clear();
     for (const f of this.listeners) f();
+  }
+
+  /** Whether a certificate that was verified once, and ends then, has not ended since. */
+  inForce(notAfter: number): boolean {
+    return notAfter > this.wall();
   }
 
   /** For dialling peers; without a leaf yet it carries no client certificate (the first Certify needs that). */
@@ -84,6 +98,11 @@ function buildContext(leaf: Leaf | null, ca: string): tls.SecureContext {
 export function identityOf(cert: X509Certificate | undefined): string {
   const first = /^(?:DNS|URI):([^,]+)/.exec(cert?.subjectAltName ?? '');
   return first?.[1] ?? '';
+}
+
+/** End of a certificate, milliseconds since the epoch. */
+export function notAfter(cert: X509Certificate | undefined): number {
+  return cert === undefined ? 0 : Date.parse(cert.validTo);
 }
 
 /** True when one of the certificate's DNS or URI SANs is exactly `name`. */

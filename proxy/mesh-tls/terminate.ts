@@ -1,6 +1,7 @@
 import tls from 'node:tls';
 import type { Socket } from 'node:net';
-import { type Credentials, identityOf, TLS_OPTIONS } from './credentials.ts';
+import type { Clock, Timer } from '../../lib/clock.ts';
+import { type Credentials, identityOf, notAfter, TLS_OPTIONS } from './credentials.ts';
 import { TRANSPORT_ALPN } from './transport-header.ts';
 
 export interface Terminated {
@@ -11,10 +12,8 @@ export interface Terminated {
   transportHeader: boolean;
 }
 
-interface Waiting { done: (t: Terminated) => void; failed: (reason: string) => void }
+interface Waiting { done: (t: Terminated) => void; failed: (reason: string) => void; timer: Timer | null }
 
-/** How long a handshake may take, milliseconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long a session may be resumed. */
 const SESSION_SECONDS = 600;
 
@@ -25,18 +24,27 @@ const SESSION_SECONDS = 600;
 export class Terminator {
   private readonly server: tls.Server;
   private readonly waiting = new WeakMap<Socket, Waiting>();
+  private readonly credentials: Credentials;
+  private readonly clock: Clock;
+  private readonly timeoutMs: number;
+  /** told of each handshake that succeeded */
+  handshakes: (resumed: boolean) => void = () => {};
 
-  constructor(credentials: Credentials) {
+  /** `timeoutMs`: how long a handshake may take, however many bytes it comes in */
+  constructor(credentials: Credentials, clock: Clock, timeoutMs: number) {
+    this.credentials = credentials;
+    this.clock = clock;
+    this.timeoutMs = timeoutMs;
     this.server = tls.createServer({
       requestCert: true,
       rejectUnauthorized: false,
       ALPNProtocols: [TRANSPORT_ALPN, 'h2', 'http/1.1'],
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       allowHalfOpen: true,
     });
     const install = (): void => {
       if (credentials.leaf === null) return;
       const { key, chain } = credentials.leaf;
+      // A new context has new ticket keys: sessions of before end here too.
       this.server.setSecureContext({ ...TLS_OPTIONS, key, cert: chain, ca: credentials.anchors, sessionTimeout: SESSION_SECONDS });
     };
     install();
@@ -47,7 +55,12 @@ export class Terminator {
 
   /** Runs the handshake on `socket`, whose bytes read so far have been given back with unshift. */
   terminate(socket: Socket, done: (t: Terminated) => void, failed: (reason: string) => void): void {
-    this.waiting.set(socket, { done, failed });
+    const timer = this.clock.after(this.timeoutMs, () => {
+      this.waiting.delete(socket);
+      socket.destroy();
+      failed('timeout');
+    });
+    this.waiting.set(socket, { done, failed, timer });
     this.server.emit('connection', socket);
   }
 
@@ -56,17 +69,19 @@ export class Terminator {
     if (raw === undefined) return undefined;
     const w = this.waiting.get(raw);
     this.waiting.delete(raw);
+    this.clock.cancel(w?.timer ?? null);
     return w;
   }
 
   private established(socket: tls.TLSSocket): void {
     const w = this.take(socket);
     const cert = socket.getPeerX509Certificate();
-    if (w === undefined || (cert !== undefined && !socket.authorized)) {
+    if (w === undefined || (cert !== undefined && !(socket.authorized && this.credentials.inForce(notAfter(cert))))) {
       w?.failed('client certificate not trusted');
       socket.destroy();
       return;
     }
+    this.handshakes(socket.isSessionReused());
     w.done({ socket, clientId: identityOf(cert), transportHeader: socket.alpnProtocol === TRANSPORT_ALPN });
   }
 

@@ -1,11 +1,15 @@
 import type { Socket } from 'node:net';
+import { abort } from '../io/abort.ts';
 import { Wire, type Reader } from '../io/wire.ts';
+
+const NOTHING = Buffer.alloc(0);
 
 /** Bytes moved, as the accepted side sees them. */
 export interface ForwardResult { fromClient: number; toClient: number; error: Error | null }
 
 /**
- * Joins two connections byte for byte: half-close passes through, backpressure holds back the faster side, and when either breaks both end.
+ * Joins two connections byte for byte: half-close passes through, backpressure holds back the faster side, and when either breaks the other is
+ * reset, once it has what was read before.
  */
 export class Forward {
   private readonly a: Half;
@@ -64,9 +68,17 @@ class Half implements Reader {
     this.wire.destroy(new Error('memory cap'));
   }
 
+  private reset(): void {
+    const { wire } = this;
+    const { socket } = wire;
+    wire.flush();
+    if (socket.writableLength === 0 || socket.writableEnded) abort(socket);
+    else socket.write(NOTHING, () => abort(socket));
+  }
+
   closed(error: Error | null): void {
-    // A peer that vanished without FIN must not leave the other side waiting; after FIN both ways there is nothing left to destroy.
-    if (!this.ended || error !== null) this.peer.wire.destroy();
+    // A peer that vanished without FIN must not leave the other side waiting; after FIN both ways there is nothing left to reset.
+    if (!this.ended || error !== null) this.peer.reset();
     else this.peer.wire.finish();
     this.onClosed(error);
   }
