@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import type { MeshConfig } from '../../api/config.ts';
+import type { CertificateStatus } from '../../api/identity-status.ts';
 import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, ISSUER_SECRET, SERVICES, SERVING_SECRET } from '../../api/names.ts';
 import { API_SERVICES } from '../../api/webhooks.ts';
 import type { KubeObject, Workload } from '../../lib/kube/types.ts';
@@ -10,6 +12,7 @@ import { manifests } from '../install/manifests/all.ts';
 import { validate } from '../install/options.ts';
 import type { ApiService, WebhookConfiguration } from '../shared/kinds.ts';
 import type { FakeCluster } from './fake-cluster.ts';
+import { identityStatusOf, tellIdentity } from './identity.ts';
 import { START } from './io.ts';
 
 const NAMESPACE = DEFAULT_CONTROL_NAMESPACE;
@@ -53,6 +56,11 @@ export function identityWorks(cluster: FakeCluster, { certificate, key, anchors 
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   Object.assign(cluster.find(`secrets/${NAMESPACE}/${ISSUER_SECRET}`)!, { data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) } });
   Object.assign(cluster.find(`configmaps/${NAMESPACE}/${ANCHORS_CONFIG_MAP}`)!, { data: { [ANCHORS_KEY]: anchors } });
+  const stated = (pem: string): CertificateStatus => {
+    const c = new X509Certificate(pem);
+    return { fingerprint: c.fingerprint256.replaceAll(':', '').toLowerCase(), subject: c.subject, notBefore: c.validFromDate.toISOString(), notAfter: c.validToDate.toISOString() };
+  };
+  tellIdentity(cluster, identityStatusOf({ anchors: [{ ...stated(anchors), role: 'active' }], issuer: stated(certificate) }));
 }
 
 async function servingCertificate(cluster: FakeCluster, now: number): Promise<string> {
