@@ -2,6 +2,7 @@ import { check } from './check/command.ts';
 import { complete } from './complete/command.ts';
 import { completion } from './completion/command.ts';
 import { edges } from './edges/command.ts';
+import { identity } from './identity/command.ts';
 import { inject } from './inject/command.ts';
 import { install } from './install/command.ts';
 import type { Command } from './shared/command.ts';
@@ -13,4 +14,4 @@ import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, inject, uninject, stat, edges, tap, split, version, uninstall, completion, complete];
+export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, version, uninstall, completion, complete];
