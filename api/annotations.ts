@@ -65,6 +65,13 @@ export function trafficAnnotation(metadata: Annotated, key: TrafficKey): { key: 
   return undefined;
 }
 
+const TRAFFIC_NAMES = new Set(Object.entries(TRAFFIC_KEYS).flatMap(([key, alias]) => [`${GROUP}/${key}`, alias]));
+
+/** Whether any traffic annotation is there. */
+export function hasTrafficSettings(metadata: Annotated): boolean {
+  return Object.keys(metadata?.annotations ?? {}).some((key) => TRAFFIC_NAMES.has(key));
+}
+
 type Annotated = { annotations?: Record<string, string> | undefined } | undefined;
 
 /** Value of a config annotation on an object's metadata, or undefined. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { CONFIG_KEYS, CREATED_BY, INJECT, INJECT_ALIAS } from '../api/annotations.ts';
+import { CONFIG_KEYS, CREATED_BY, INJECT, INJECT_ALIAS, TRAFFIC_KEYS } from '../api/annotations.ts';
 import { LABELS } from '../api/names.ts';
 import { ADMISSION_LABEL, INJECT_CARRIED } from '../api/webhooks.ts';
 import { COMMANDS } from '../kubectl-plugins/commands.ts';
@@ -92,7 +92,8 @@ describe('documents', () => {
 
   it('name every annotation', () => {
     const file = 'docs/annotations.md';
-    assertSame(tabled(file, 'Key'), [INJECT, CREATED_BY, INJECT_CARRIED, ADMISSION_LABEL, LABELS.controlPlaneNs, LABELS.workloadNs, `${LABELS.ownerPrefix}KIND`, ...CONFIG_KEYS.map((k) => GROUP_KEY + k)], file);
+    assertSame(tabled(file, 'Key'), [INJECT, CREATED_BY, INJECT_CARRIED, ADMISSION_LABEL, LABELS.controlPlaneNs, LABELS.workloadNs, `${LABELS.ownerPrefix}KIND`, ...[...CONFIG_KEYS, ...Object.keys(TRAFFIC_KEYS)].map((k) => GROUP_KEY + k)], file);
+    for (const alias of Object.values(TRAFFIC_KEYS)) if (alias !== undefined) assert.ok(read(file).includes(`\`${alias}\``), `${file} does not say the alias ${alias}`);
     assert.ok(read(file).includes(INJECT_ALIAS));
   });
 

@@ -70,7 +70,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
     view: {
       route(kind, key) {
         const object = byKind[kind].store.get(key);
-        return object && ({ kind, object } as Route);
+        return object && { kind, object };
       },
       routesOf: (serviceKey) => collect((watch) => watch.store.by('parent', serviceKey)),
       grants: (namespace) => grants.store.by('namespace', namespace),

@@ -32,7 +32,13 @@ export interface Authorization {
   reference: Reference;
   /** CIDRs; at least one */
   networks: string[];
+  /** CIDRs within those that are not meant */
+  except?: string[];
   clients: Clients;
+  /** allow when absent */
+  action?: 'allow' | 'deny' | 'audit';
+  /** any one of them; every request, and opaque bytes, when absent */
+  requests?: RequestMatch[];
 }
 
 export interface InboundRoute {

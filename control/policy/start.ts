@@ -1,16 +1,21 @@
+import { Counter } from '@prometheus-io/client';
 import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
+import { SERVICES } from '../../api/names.ts';
+import { leader } from '../../lib/kube/lease.ts';
 import { watchRoutes } from '../cluster/routes.ts';
 import { shareCluster } from '../cluster/share.ts';
 import { streams } from '../cluster/streams.ts';
 import { ConfigError } from '../config.ts';
 import type { StartService } from '../deps.ts';
+import { eventRecorder } from '../identity/events.ts';
 import { serveGrpc } from '../serve/grpc.ts';
 import { policyChanges } from './changes.ts';
 import { DEFAULT_POLICIES, isDefaultPolicy } from './inbound/default-policy.ts';
 import { inboundService } from './inbound/service.ts';
 import { outboundService } from './outbound/service.ts';
 import { settingsMemory } from './settings/memory.ts';
+import { keepStatus } from './status/controller.ts';
 
 /** Policies for proxies: of their own ports (inbound) and of the services that they call (outbound). */
 export const start: StartService = async (env, deps) => {
@@ -29,7 +34,8 @@ export const start: StartService = async (env, deps) => {
   const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
   const settings = settingsMemory();
   const inbound = inboundService(options);
-  const outbound = outboundService({ ...options, changes: policyChanges(cluster, routes), settings });
+  const changes = policyChanges(cluster, routes);
+  const outbound = outboundService({ ...options, changes, settings });
   deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem());
   const server = await serveGrpc({
     host: env.listenHost,
@@ -39,9 +45,16 @@ export const start: StartService = async (env, deps) => {
     log,
     clock: deps.clock,
   });
+  const writes = new Counter({ name: 'mesh_policy_status_writes_total', help: 'Statuses of routes written', registers: [deps.admin.registry] });
+  const events = eventRecorder({ kube: () => deps.kube, clock: deps.clock, log, component: SERVICES.policy, host: env.podName });
+  const statuses = leader({
+    client: deps.kube, name: SERVICES.policy, namespace: config.controlNamespace, holder: env.podName, clock: deps.clock, log,
+    lead: (signal) => keepStatus({ client: deps.kube, changes, cluster, routes, settings, config, events, clock: deps.clock, log, onWrite: () => writes.inc() }, signal),
+  });
   return {
     async stop() {
       deps.admin.removeCheck('policy');
+      await statuses.stop();
       await server.stop();
       inbound.close();
       outbound.close();

@@ -1,7 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
-import { ServerSchema } from '../../../api/gen/inbound_pb.js';
-import type { AuthnSchema, AuthzSchema, HttpRouteSchema, NetworkSchema, Server } from '../../../api/gen/inbound_pb.js';
+import { Authz_Action, ServerSchema } from '../../../api/gen/inbound_pb.js';
+import type { AuthnSchema, AuthzSchema, HttpRouteSchema, Server } from '../../../api/gen/inbound_pb.js';
+import type { IPNetworkSchema } from '../../../api/gen/net_pb.js';
 import { ipMessage } from '../../cluster/ip.ts';
 import type { Authorization, Clients, InboundPolicy, InboundRoute, Reference } from '../model.ts';
 import { duration, metadata, once, requestMatch } from '../wire.ts';
@@ -21,8 +22,18 @@ function httpRoute(route: InboundRoute): MessageInitShape<typeof HttpRouteSchema
   return { metadata: metadata(route.reference), authorizations: route.authorizations.map(authz), rules: [{ matches: route.matches.map(requestMatch) }] };
 }
 
-function authz({ reference, networks, clients }: Authorization): MessageInitShape<typeof AuthzSchema> {
-  return { networks: networks.map(network), authentication: authn(clients), labels: labels(reference), metadata: metadata(reference) };
+const ACTIONS = { allow: Authz_Action.ALLOW, deny: Authz_Action.DENY, audit: Authz_Action.AUDIT } as const;
+
+function authz({ reference, networks, except = [], clients, action = 'allow', requests = [] }: Authorization): MessageInitShape<typeof AuthzSchema> {
+  const holes = except.map(network);
+  return {
+    networks: networks.map((cidr) => ({ net: network(cidr), except: holes })),
+    authentication: authn(clients),
+    labels: labels(reference),
+    metadata: metadata(reference),
+    action: ACTIONS[action],
+    requests: requests.map(requestMatch),
+  };
 }
 
 /** The older form of metadata: all three keys, or a proxy guesses. */
@@ -31,9 +42,9 @@ function labels(reference: Reference): Record<string, string> {
   return { group: reference.group, kind: reference.type.toLowerCase(), name: reference.name };
 }
 
-function network(cidr: string): MessageInitShape<typeof NetworkSchema> {
+function network(cidr: string): MessageInitShape<typeof IPNetworkSchema> {
   const [ip = '', prefix] = cidr.split('/');
-  return { net: { ip: ipMessage(ip), prefixLen: prefix === undefined ? (ip.includes(':') ? 128 : 32) : Number(prefix) } };
+  return { ip: ipMessage(ip), prefixLen: prefix === undefined ? (ip.includes(':') ? 128 : 32) : Number(prefix) };
 }
 
 function authn(clients: Clients): MessageInitShape<typeof AuthnSchema> {

@@ -86,7 +86,7 @@ export function compileRoute(route: Route, service: Service, port: number, sourc
   const context: RouteContext = {
     ...sources, kind: route.kind, namespace, service, port, routeSettings: sources.settings.of(route.object, reference), serviceSettings: settingsOf(service, sources),
   };
-  for (const { field, message } of context.routeSettings.problems) problems.field(field, message);
+  for (const { message } of context.routeSettings.problems) problems.field('metadata.annotations', message);
   return { route, reference, problems, compiled: rulesOf(route, context, problems) };
 }
 

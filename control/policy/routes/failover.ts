@@ -40,9 +40,8 @@ function follow(service: Service, port: number, sources: Sources, problem: (mess
         continue;
       }
       const target = sources.view.service(to.key);
-      if (target === undefined) problem(`failover names Service ${to.key}, which does not exist; it is left out`);
-      else if (servicePort(target, to.port) === undefined) problem(`failover names Service ${to.key}, which has no TCP port ${to.port}; it is left out`);
-      else visit({ service: target, port: to.port }, [...path, `${namespace}/${name}:${at.port}`]);
+      if (target !== undefined && servicePort(target, to.port) !== undefined) visit({ service: target, port: to.port }, [...path, `${namespace}/${name}:${at.port}`]);
+      else if (path.length === 0) problem(`failover names Service ${to.key}, which ${target === undefined ? 'does not exist' : `has no TCP port ${to.port}`}; it is left out`);
     }
   };
   visit({ service, port }, []);

@@ -50,7 +50,7 @@ function valueMatches(given: ValueMatchSpec[], where: string, problems: Problems
 
 function checkRegex(value: string, where: string, problems: Problems): void {
   try {
-    new RegExp(value);
+    RegExp(value);
   } catch (error) {
     problems.rule('UnsupportedValue', where, (error as Error).message);
   }

@@ -13,7 +13,7 @@ import { grpcMatches, httpMatches } from './matches.ts';
 import type { Problems } from './problems.ts';
 import { faultFilters, inheritedRetry, inheritedTimeouts, withoutZero } from './inherit.ts';
 
-/** Retried by a `retry` that names no codes: what says that the backend did not get to answer. */
+/** Retried by a `retry` that names no codes, where no annotation does: what says that the backend did not get to answer. */
 const DEFAULT_RETRY_CODES = 'gateway-error';
 
 /** The rules of a route that can be followed, in order. */
@@ -23,8 +23,8 @@ export function httpRules(route: HttpRoute, context: RouteContext, problems: Pro
     const matches = httpMatches(rule.matches, where, problems);
     const filters = compileFilters(rule.filters, matches, where, context, problems);
     const answers = filters.some((filter) => filter.kind === 'redirect') && !rule.backendRefs?.length;
-    const retry = { ...inheritedRetry(context, rule.backendRefs), ...specRetry(rule, where, problems) };
-    const policy = retryPolicy(retry, 'http');
+    const inherited = inheritedRetry(context, rule.backendRefs);
+    const policy = retryPolicy({ ...inherited, ...specRetry(rule, inherited, where, problems) }, 'http');
     const timeouts = specTimeouts(rule, where, context, policy === undefined, problems);
     const compiled: OutboundRule<RequestMatch> = {
       matches,
@@ -69,12 +69,12 @@ function backends(rule: BackendRule, matches: RequestMatch[], where: string, con
   return distribution(rule.backendRefs, where, context, problems, { filters, affinity });
 }
 
-function specRetry({ retry, timeouts }: HttpRouteRule, where: string, problems: Problems): RetrySettings {
+function specRetry({ retry, timeouts }: HttpRouteRule, inherited: RetrySettings, where: string, problems: Problems): RetrySettings {
   const timeoutMs = duration(timeouts?.backendRequest, `${where}.timeouts.backendRequest`, problems);
   return defined({
     timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
     ...(retry && {
-      statuses: retry.codes?.length ? retry.codes.map((code) => ({ from: code, to: code })) : statusRanges(DEFAULT_RETRY_CODES),
+      statuses: retry.codes?.length ? retry.codes.map((code) => ({ from: code, to: code })) : (inherited.statuses ?? statusRanges(DEFAULT_RETRY_CODES)),
       limit: retry.attempts,
       backoffBaseMs: duration(retry.backoff, `${where}.retry.backoff`, problems),
     }),

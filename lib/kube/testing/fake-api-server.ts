@@ -73,11 +73,9 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
     if (!existing && !applies) return fail(response, 404, 'NotFound', `${resource.plural} "${name}" not found`);
     if (request.method === 'GET') return send(response, 200, existing);
     if (request.method === 'DELETE') return send(response, 200, state.remove(resource.plural, key));
-    if (request.method === 'PUT') {
-      const version = (body as KubeObject).metadata.resourceVersion;
-      if (version !== undefined && version !== existing?.metadata.resourceVersion) return fail(response, 409, 'Conflict', 'the object has been modified');
-      return send(response, 200, state.put(resource.plural, body as KubeObject));
-    }
+    const version = (body as Partial<KubeObject> | undefined)?.metadata?.resourceVersion;
+    if (version !== undefined && version !== existing?.metadata.resourceVersion) return fail(response, 409, 'Conflict', 'the object has been modified');
+    if (request.method === 'PUT') return send(response, 200, state.put(resource.plural, body as KubeObject));
     return send(response, existing ? 200 : 201, state.put(resource.plural, merge(existing ?? {}, body) as KubeObject));
   }
 
