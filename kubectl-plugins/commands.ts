@@ -1,3 +1,4 @@
+import { canary } from './canary/command.ts';
 import { check } from './check/command.ts';
 import { complete } from './complete/command.ts';
 import { completion } from './completion/command.ts';
@@ -14,4 +15,4 @@ import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, version, uninstall, completion, complete];
+export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, canary, version, uninstall, completion, complete];

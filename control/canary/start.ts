@@ -1,0 +1,24 @@
+import { Counter } from '@prometheus-io/client';
+import { CANARY_LEASE } from '../../api/names.ts';
+import { leader } from '../../lib/kube/lease.ts';
+import type { StartService } from '../deps.ts';
+import { eventRecorder } from '../identity/events.ts';
+import { leadCanaries } from './controller.ts';
+
+/** Leads canaries while it holds the Lease. */
+export const start: StartService = (env, deps) => {
+  const log = deps.log.child({ service: 'canary' });
+  const { kube, clock } = deps;
+  const phases = new Counter({ name: 'canary_phases_total', help: 'Phases that canaries have entered.', labelNames: ['phase'], registers: [deps.admin.registry] });
+  const events = eventRecorder({ kube: () => kube, clock, log, component: CANARY_LEASE, host: env.podName });
+  const elected = leader({
+    client: kube, name: CANARY_LEASE, namespace: env.podNamespace, holder: env.podName, clock, log,
+    lead: (signal) => leadCanaries({ kube, clock, log, events, onPhase: (phase) => phases.inc({ phase }) }, signal),
+  });
+  return Promise.resolve({
+    async stop() {
+      await elected.stop();
+      deps.admin.registry.removeSingleMetric('canary_phases_total');
+    },
+  });
+};
