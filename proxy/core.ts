@@ -73,7 +73,7 @@ export class Core {
 
   /** A destination that is one of our own listeners would come straight back. */
   isOwnListener(dst: SocketAddr): boolean {
-    return this.ownPorts.has(dst.port) && (this.ownIps.has(dst.ip) || dst.ip.startsWith('127.'));
+    return this.ownPorts.has(dst.port) && (this.ownIps.has(dst.ip) || dst.ip.startsWith('127.') || dst.ip === '::1');
   }
 
   detected(direction: 'inbound' | 'outbound', result: string): void {

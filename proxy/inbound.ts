@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { addrText, clientAddr, unmap, type ClientAddr, type SocketAddr } from './accept/addr.ts';
+import { BoundedNames } from './accept/bounded-names.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { dispatch } from './balance/dispatch.ts';
@@ -57,6 +58,8 @@ export class Inbound {
   private readonly apps: LocalApps;
   private readonly port: number;
   private readonly access: AccessLogFormat | null;
+  /** clients choose server names */
+  private readonly serverNames = new BoundedNames(100);
   /** ports on which HTTP was seen: there a silent client does not mean that the application speaks first */
   private readonly httpPorts = new Set<number>();
 
@@ -98,7 +101,11 @@ export class Inbound {
         else this.http(a, version, bytes);
       },
       onTls: (sni, bytes) => {
-        if (!outer || sni !== core.credentials.name || core.credentials.leaf === null) return false;
+        if (!outer || sni !== core.credentials.name || core.credentials.leaf === null) {
+          // The application's own TLS, carried as it is; inside mesh TLS the connection has labels already.
+          if (outer) a.labels = { tls: 'opaque', sni: this.serverNames.bound(sni) };
+          return false;
+        }
         a.socket.unshift(bytes);
         this.terminator.terminate(a.socket, (t) => this.terminated(a, t), (reason) => {
           core.log.debug('a TLS handshake failed', { client: addrText(a.client), reason });

@@ -1,8 +1,9 @@
 /** Starts one proxy: reads the environment, wires the parts together, and ends gracefully on SIGTERM. */
 import fs from 'node:fs';
-import net from 'node:net';
+import type net from 'node:net';
 import { systemClock } from '../lib/clock.ts';
 import { splitAddr, unmap } from './accept/addr.ts';
+import { hosts, listenTcp, type Listening } from './accept/listen.ts';
 import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-dst.ts';
 import { EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
 import { onBug } from './io/wire.ts';
@@ -10,7 +11,7 @@ import { Log } from './log.ts';
 import { IdleCollector } from './memory/collector.ts';
 import { processHeap } from './memory/native.ts';
 import { Proxy } from './proxy.ts';
-import { inherit, type TcpOptions } from './tcp/options.ts';
+import type { TcpOptions } from './tcp/options.ts';
 
 function fail(message: string): never {
   process.stderr.write(`mesh-proxy: ${message}\n`);
@@ -37,10 +38,10 @@ async function main(): Promise<void> {
   });
 
   const servers = await Promise.all([
-    listen(env.listen.outbound, env.tcp.outboundAccept, proxy.acceptOutbound),
-    listen(env.listen.inbound, env.tcp.inboundAccept, proxy.acceptInbound),
-    listen(env.listen.admin, env.tcp.inboundAccept, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
-    listen(env.listen.tap, env.tcp.inboundAccept, proxy.acceptTap),
+    listen(env.listen.outbound, env.tcp.outboundAccept, env.podIps, proxy.acceptOutbound),
+    listen(env.listen.inbound, env.tcp.inboundAccept, env.podIps, proxy.acceptInbound),
+    listen(env.listen.admin, env.tcp.inboundAccept, env.podIps, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
+    listen(env.listen.tap, env.tcp.inboundAccept, env.podIps, proxy.acceptTap),
   ]);
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
@@ -75,21 +76,10 @@ function pick(fixed: string, redirected: GetOrigDst | null): GetOrigDst {
   return fixedOrigDst(a.ip, a.port);
 }
 
-async function listen(addr: Listen, tcp: TcpOptions, accept: (s: net.Socket) => void): Promise<net.Server> {
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    // Every later owner adds its own; without one at all times a reset would end the process.
-    socket.on('error', () => {});
-    accept(socket);
-  });
-  return new Promise((resolve) => {
-    server.once('error', (e: NodeJS.ErrnoException) => {
-      fail(e.code === 'EADDRINUSE' ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message);
-    });
-    server.listen({ host: addr.host, port: addr.port, backlog: 4096 }, () => {
-      inherit(server, tcp);
-      resolve(server);
-    });
-  });
+async function listen(addr: Listen, tcp: TcpOptions, podIps: string[], accept: (s: net.Socket) => void): Promise<Listening> {
+  return listenTcp(hosts(addr.host, podIps.some((ip) => ip.includes(':'))), addr.port, tcp, accept)
+    .catch((e: NodeJS.ErrnoException) => fail(e.code === 'EADDRINUSE'
+      ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message));
 }
 
 function isLoopbackPeer(s: net.Socket): boolean {

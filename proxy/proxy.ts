@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { VERSION } from '../api/version.ts';
 import type { Clock } from '../lib/clock.ts';
+import { canonicalIp } from './accept/addr.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
 import { adminService } from './admin/server.ts';
 import type { BalancerConfig } from './balance/balancer.ts';
@@ -77,7 +78,7 @@ export class Proxy {
     this.core = new Core({
       clock, random, log, metrics: this.metrics, credentials: this.credentials,
       transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
-      ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps),
+      ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps.map(canonicalIp)),
     });
 
     const channels = new Map<string, Channel>();

@@ -1,3 +1,5 @@
+import { SocketAddress } from 'node:net';
+
 /** Branded socket addresses, so that an original destination is never taken for a client. The text form is ip:port, [ip]:port for IPv6. */
 export interface SocketAddr { readonly ip: string; readonly port: number }
 export type OrigDst = SocketAddr & { readonly brand: 'origDst' };
@@ -32,4 +34,26 @@ export function splitHostPort(s: string): { host: string; port: number } {
 export function splitAddr(s: string): SocketAddr {
   const { host, port } = splitHostPort(s);
   return { ip: host, port };
+}
+
+/** Text of an IPv6 address from its eight groups, as RFC 5952 writes it: one address, one text. */
+export function ipv6Text(groups: readonly number[]): string {
+  let best = 0;
+  let at = -1;
+  for (let i = 0; i < 8; i++) {
+    let n = 0;
+    while (i + n < 8 && groups[i + n] === 0) n++;
+    if (n > 1 && n > best) {
+      best = n;
+      at = i;
+    }
+    i += n;
+  }
+  const hex = (from: number, to: number): string => groups.slice(from, to).map((g) => g.toString(16)).join(':');
+  return at < 0 ? hex(0, 8) : `${hex(0, at)}::${hex(at + best, 8)}`;
+}
+
+/** The same address in the one text that this proxy compares by; throws an Error for what is no IPv6 address when it has a colon. */
+export function canonicalIp(ip: string): string {
+  return ip.includes(':') ? new SocketAddress({ address: ip, family: 'ipv6' }).address : ip;
 }

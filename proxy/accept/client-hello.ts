@@ -11,6 +11,8 @@ export type Hello =
 const INCOMPLETE: Hello = { kind: 'incomplete' };
 const NOT_TLS: Hello = { kind: 'not-tls' };
 const MAX_HELLO = 16 * 1024;
+/** With the heads of its records: a hello cut into thousands of them is nobody's. */
+export const MAX_HELLO_BYTES = MAX_HELLO + 64 * 5;
 
 export function parseClientHello(b: Uint8Array): Hello {
   if (b.length === 0) return INCOMPLETE;
@@ -20,7 +22,8 @@ export function parseClientHello(b: Uint8Array): Hello {
   if (b[5] !== 1) return NOT_TLS;
   const body = handshakeBody(b);
   if (body === null) return NOT_TLS;
-  return body.complete ? helloSni(body.bytes) : INCOMPLETE;
+  if (body.complete) return helloSni(body.bytes);
+  return b.length < MAX_HELLO_BYTES ? INCOMPLETE : NOT_TLS;
 }
 
 /** Joins the handshake bytes of consecutive records. */

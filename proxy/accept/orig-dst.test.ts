@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { addrText, clientAddr, splitAddr, splitHostPort } from './addr.ts';
+import fc from 'fast-check';
+import { addrText, canonicalIp, clientAddr, ipv6Text, splitAddr, splitHostPort } from './addr.ts';
 import { parseSockaddr } from './orig-dst.ts';
 
 describe('addresses', () => {
@@ -13,8 +14,19 @@ describe('addresses', () => {
     v6.writeUInt16LE(10, 0);
     v6.writeUInt16BE(443, 2);
     v6.set([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 8);
-    assert.deepEqual(parseSockaddr(v6), { ip: 'fd00:0:0:0:0:0:0:1', port: 443, brand: 'origDst' });
+    assert.deepEqual(parseSockaddr(v6), { ip: 'fd00::1', port: 443, brand: 'origDst' });
     assert.equal(parseSockaddr(Buffer.alloc(28)), null);
+  });
+
+  it('writes an IPv6 address in one way, as the kernel and RFC 5952 do', () => {
+    fc.assert(fc.property(fc.array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 }), (groups) => {
+      // The one exception: addresses that hold an IPv4 one are written with dots by some.
+      fc.pre(!groups.slice(0, 5).every((g) => g === 0));
+      const long = groups.map((g) => g.toString(16)).join(':');
+      assert.equal(ipv6Text(groups), canonicalIp(long));
+    }));
+    assert.equal(ipv6Text([0, 0, 0, 0, 0, 0, 0, 1]), '::1');
+    assert.equal(ipv6Text([0, 0, 0, 0, 0, 0, 0, 0]), '::');
   });
 
   it('has a text form that splits again', () => {

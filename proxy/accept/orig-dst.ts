@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { getOption } from '../tcp/sockopt.ts';
-import { origDst, type OrigDst } from './addr.ts';
+import { ipv6Text, origDst, type OrigDst } from './addr.ts';
 
 /** Where the client wanted to go before iptables redirected it here; null when the connection was not redirected. */
 export type GetOrigDst = (socket: Socket) => OrigDst | null;
@@ -25,9 +25,9 @@ export function parseSockaddr(b: Buffer): OrigDst | null {
   const port = b.readUInt16BE(2);
   if (family === 2) return origDst(`${b[4]}.${b[5]}.${b[6]}.${b[7]}`, port);
   if (family !== 10) return null;
-  const groups: string[] = [];
-  for (let i = 0; i < 8; i++) groups.push(b.readUInt16BE(8 + i * 2).toString(16));
-  return origDst(groups.join(':'), port);
+  const groups: number[] = [];
+  for (let i = 0; i < 8; i++) groups.push(b.readUInt16BE(8 + i * 2));
+  return origDst(ipv6Text(groups), port);
 }
 
 /** For tests and the bench without a redirect: every connection counts as meant for one address. */

@@ -6,7 +6,7 @@ export interface PeekOptions {
   clock: Clock;
   /** after this long without a byte from the client, onQuiet is called once: the server may be the one to speak first */
   quietMs: number;
-  /** after this long with an unfinished first line, the connection counts as opaque */
+  /** after this long without another byte of an unfinished first line, the connection counts as opaque */
   partialMs: number;
   /** bytes that arrived already */
   first?: Buffer | null;
@@ -15,6 +15,14 @@ export interface PeekOptions {
   onResult: (detected: Exclude<Detected['kind'], 'more'> | 'eof', bytes: Buffer, sni: string) => void;
 }
 
+/** First byte of a TLS record that carries a handshake (RFC 8446 5.1). */
+const HANDSHAKE = 22;
+/**
+ * What a first line may take as a whole, in however many pieces, and a ClientHello, whose pieces may come as late as they like: taken for opaque, a
+ * peer's hello would go to the application. Milliseconds.
+ */
+const WHOLE_MS = 10_000;
+
 /** Looks at what a client says first, without losing a byte. The socket is left without listeners of ours and not flowing. */
 export class Peek {
   private readonly socket: Socket;
@@ -22,6 +30,7 @@ export class Peek {
   private bytes: Buffer;
   private timer: Timer | null = null;
   private done = false;
+  private deadline = 0;
 
   constructor(socket: Socket, opts: PeekOptions) {
     this.socket = socket;
@@ -59,7 +68,10 @@ export class Peek {
     const { clock, partialMs } = this.opts;
     clock.cancel(this.timer);
     if (d.kind === 'more') {
-      this.timer = clock.after(partialMs, () => this.result('opaque', ''));
+      const now = clock.now();
+      if (this.deadline === 0) this.deadline = now + WHOLE_MS;
+      const left = this.deadline - now;
+      this.timer = clock.after(this.bytes[0] === HANDSHAKE ? left : Math.min(left, partialMs), () => this.result('opaque', ''));
       return;
     }
     this.result(d.kind, d.kind === 'tls' ? d.sni : '');

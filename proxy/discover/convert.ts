@@ -2,7 +2,7 @@
 import type { Plain } from '../../lib/grpc/wire.ts';
 import type { TcpAddress, IPAddress } from '../../api/gen/net_pb.js';
 import type { WeightedAddr } from '../../api/gen/destination_pb.js';
-import type { SocketAddr } from '../accept/addr.ts';
+import { ipv6Text, type SocketAddr } from '../accept/addr.ts';
 import type { EndpointInfo } from '../balance/endpoint.ts';
 
 /** Text of an address: IPv4 is a fixed32 in host order, IPv6 two fixed64 (net.proto). '' when absent. */
@@ -12,9 +12,9 @@ export function ipText(ip: Plain<IPAddress> | undefined): string {
     return `${n >>> 24}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}`;
   }
   if (ip?.ip.case === 'ipv6') {
-    const groups: string[] = [];
-    for (const half of [ip.ip.value.first, ip.ip.value.last]) for (let shift = 48n; shift >= 0n; shift -= 16n) groups.push(((half >> shift) & 0xffffn).toString(16));
-    return groups.join(':');
+    const groups: number[] = [];
+    for (const half of [ip.ip.value.first, ip.ip.value.last]) for (let shift = 48n; shift >= 0n; shift -= 16n) groups.push(Number((half >> shift) & 0xffffn));
+    return ipv6Text(groups);
   }
   return '';
 }

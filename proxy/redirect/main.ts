@@ -1,6 +1,8 @@
 /** The init container: redirects the pod's TCP traffic to its proxy, checks that it did, and ends. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { applyRules, type Run } from './apply.ts';
+import { families } from './families.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { renderRules } from './rules.ts';
 
@@ -17,12 +19,21 @@ const run: Run = (command, args, input) => new Promise((resolve, reject) => {
   child.stdin.end(input);
 });
 
+function readIfInet6(): string {
+  try {
+    return readFileSync('/proc/net/if_inet6', 'utf8');
+  } catch {
+    return ''; // the kernel has no IPv6
+  }
+}
+
 try {
   const options = parseOptions(process.argv.slice(2));
-  if (options.simulate) process.stdout.write(renderRules(options));
+  const wanted = families(options.ipv6, readIfInet6());
+  if (options.simulate) process.stdout.write(wanted.map((f) => `# ${f}\n${renderRules(options, f)}`).join(''));
   else {
-    await applyRules(options, run);
-    process.stdout.write(`redirected: inbound to ${options.inboundPort}, outbound to ${options.outboundPort}, except uid ${options.proxyUid}\n`);
+    await applyRules(options, wanted, run);
+    process.stdout.write(`redirected ${wanted.join(' and ')}: inbound to ${options.inboundPort}, outbound to ${options.outboundPort}, except uid ${options.proxyUid}\n`);
   }
 } catch (e) {
   const message = (e as Error).message;

@@ -9,6 +9,8 @@ export interface Options extends RedirectOptions {
   simulate: boolean;
   /** nft or legacy: which of the two iptables of the image */
   mode: 'nft' | 'legacy';
+  /** auto: when the pod has an IPv6 address that others can reach */
+  ipv6: 'auto' | 'true' | 'false';
 }
 
 export const USAGE = `Usage: redirect [flags]
@@ -19,6 +21,7 @@ export const USAGE = `Usage: redirect [flags]
   --skip-outbound-ports P,P  ports or ranges that bypass the proxy outwards
   --skip-subnets C,C         networks that bypass the proxy
   --mode nft|legacy          which iptables (nft)
+  --ipv6 auto|true|false     redirect IPv6 too (auto: when the pod has an address of it)
   --simulate                 print the rules only
 `;
 
@@ -34,11 +37,14 @@ export function parseOptions(args: string[]): Options {
       'skip-outbound-ports': { type: 'string', default: '' },
       'skip-subnets': { type: 'string', default: '' },
       mode: { type: 'string', default: 'nft' },
+      ipv6: { type: 'string', default: 'auto' },
       simulate: { type: 'boolean', default: false },
     },
   });
   const mode = values.mode;
   if (mode !== 'nft' && mode !== 'legacy') throw new Error(`--mode is nft or legacy, not "${mode}"`);
+  const { ipv6 } = values;
+  if (ipv6 !== 'auto' && ipv6 !== 'true' && ipv6 !== 'false') throw new Error(`--ipv6 is auto, true or false, not "${ipv6}"`);
   return {
     inboundPort: number('inbound-port', values['inbound-port'], 1, 65535),
     outboundPort: number('outbound-port', values['outbound-port'], 1, 65535),
@@ -50,6 +56,7 @@ export function parseOptions(args: string[]): Options {
       return c;
     }),
     mode,
+    ipv6,
     simulate: values.simulate,
   };
 }

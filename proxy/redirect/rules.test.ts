@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { applyRules, type Run } from './apply.ts';
+import { families } from './families.ts';
 import { parseOptions } from './options.ts';
 import { chainRules, JUMPS, renderRules } from './rules.ts';
 
@@ -7,7 +8,7 @@ const ARGS = ['--skip-inbound-ports', '4190,4191,4567-4568', '--skip-outbound-po
 
 describe('redirect rules', () => {
   it('render as iptables-restore input', () => {
-    assert.equal(renderRules(parseOptions(ARGS)), `*nat
+    assert.equal(renderRules(parseOptions(ARGS), 'ipv4'), `*nat
 :MESH_INBOUND - [0:0]
 :MESH_OUTBOUND - [0:0]
 -A PREROUTING -p tcp -j MESH_INBOUND
@@ -25,24 +26,46 @@ COMMIT
   });
 
   it('do not repeat jumps that exist', () => {
-    assert.doesNotMatch(renderRules(parseOptions([]), JUMPS), /PREROUTING/);
+    assert.doesNotMatch(renderRules(parseOptions([]), 'ipv4', JUMPS), /PREROUTING/);
+  });
+
+  it('skip networks of their own family only', () => {
+    const o = parseOptions(['--skip-subnets', '10.0.0.0/8,fd00::/8']);
+    assert.deepEqual(chainRules(o, 'ipv4').filter((r) => / -[sd] /.test(r)), ['-A MESH_INBOUND -s 10.0.0.0/8 -j RETURN', '-A MESH_OUTBOUND -d 10.0.0.0/8 -j RETURN']);
+    assert.deepEqual(chainRules(o, 'ipv6').filter((r) => / -[sd] /.test(r)), ['-A MESH_INBOUND -s fd00::/8 -j RETURN', '-A MESH_OUTBOUND -d fd00::/8 -j RETURN']);
+  });
+
+  it('are for IPv6 too where the pod has an address of it', () => {
+    const lo = '00000000000000000000000000000001 01 80 10 80       lo\n';
+    const link = 'fe8000000000000000fc00fffe000001 04 40 20 80     eth0\n';
+    const global = 'fd000000000000000000000000000002 04 40 00 82     eth0\n';
+    assert.deepEqual(families('auto', ''), ['ipv4']);
+    assert.deepEqual(families('auto', lo + link), ['ipv4']);
+    assert.deepEqual(families('auto', lo + link + global), ['ipv4', 'ipv6']);
+    assert.deepEqual(families('false', global), ['ipv4']);
+    assert.deepEqual(families('true', ''), ['ipv4', 'ipv6']);
+  });
+
+  it('of IPv6 that cannot be made say what that means', async () => {
+    const run: Run = async (command) => (command.startsWith('ip6') ? { code: 3, stdout: '', stderr: "can't initialize ip6tables table `nat'" } : { code: 0, stdout: '', stderr: '' });
+    await assert.rejects(applyRules(parseOptions([]), ['ipv6'], run), /--ipv6 false: IPv6 then bypasses the mesh/);
   });
 
   it('split many ports over several rules', () => {
     const o = parseOptions(['--skip-inbound-ports', Array.from({ length: 20 }, (_, i) => 1000 + i * 2).join(',')]);
-    const rules = chainRules(o).filter((r) => r.includes('multiport'));
+    const rules = chainRules(o, 'ipv4').filter((r) => r.includes('multiport'));
     assert.deepEqual(rules.map((r) => r.split('--dports ')[1]!.split(' ')[0]!.split(',').length), [15, 5]);
   });
 
   it('refuse what is not a port, a network or a mode', () => {
-    for (const args of [['--inbound-port', '0'], ['--inbound-port', 'x'], ['--skip-inbound-ports', '9-3'], ['--skip-subnets', '10/8'], ['--mode', 'x'], ['--bogus']])
+    for (const args of [['--inbound-port', '0'], ['--inbound-port', 'x'], ['--skip-inbound-ports', '9-3'], ['--skip-subnets', '10/8'], ['--mode', 'x'], ['--ipv6', 'x'], ['--bogus']])
       assert.throws(() => parseOptions(args), Error, args.join(' '));
   });
 
   it('say what to do when iptables fails, and when the rules do not stick', async () => {
     const denied: Run = async () => ({ code: 4, stdout: '', stderr: 'iptables-nft-save: Permission denied (you must be root)' });
-    await assert.rejects(applyRules(parseOptions([]), denied), /NET_ADMIN/);
+    await assert.rejects(applyRules(parseOptions([]), ['ipv4'], denied), /NET_ADMIN/);
     const ignored: Run = async () => ({ code: 0, stdout: '', stderr: '' });
-    await assert.rejects(applyRules(parseOptions([]), ignored), /not in force/);
+    await assert.rejects(applyRules(parseOptions([]), ['ipv4'], ignored), /not in force/);
   });
 });

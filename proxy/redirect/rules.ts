@@ -9,9 +9,12 @@ export interface RedirectOptions {
   /** ports or ranges, "4190" or "4567-4568" */
   skipInboundPorts: string[];
   skipOutboundPorts: string[];
-  /** CIDRs that are left alone in both directions */
+  /** CIDRs that are left alone in both directions; each counts for its own family */
   skipSubnets: string[];
 }
+
+/** iptables keeps the two apart. */
+export type Family = 'ipv4' | 'ipv6';
 
 export const CHAINS = { inbound: 'MESH_INBOUND', outbound: 'MESH_OUTBOUND' } as const;
 /** iptables' multiport takes 15 ports a rule; a range counts as two. */
@@ -20,26 +23,27 @@ const MULTIPORT = 15;
 /** Jumps from the built-in chains; they must exist exactly once. */
 export const JUMPS = [`-A PREROUTING -p tcp -j ${CHAINS.inbound}`, `-A OUTPUT -p tcp -j ${CHAINS.outbound}`];
 
-/** Input of `iptables-restore --noflush`. Declaring our chains empties them, so running it again gives the same rules; `present` are the jumps that exist already. */
-export function renderRules(o: RedirectOptions, present: readonly string[] = []): string {
+/** Input of `iptables-restore --noflush`, or ip6tables-restore. Declaring our chains empties them, so running it again gives the same rules; `present` are the jumps that exist already. */
+export function renderRules(o: RedirectOptions, family: Family, present: readonly string[] = []): string {
   return [
     '*nat', `:${CHAINS.inbound} - [0:0]`, `:${CHAINS.outbound} - [0:0]`,
     ...JUMPS.filter((j) => !present.includes(j)),
-    ...chainRules(o),
+    ...chainRules(o, family),
     'COMMIT', '',
   ].join('\n');
 }
 
-export function chainRules(o: RedirectOptions): string[] {
+export function chainRules(o: RedirectOptions, family: Family): string[] {
   const { inbound, outbound } = CHAINS;
+  const skipped = o.skipSubnets.filter((s) => s.includes(':') === (family === 'ipv6'));
   return [
     ...ports(o.skipInboundPorts).map((p) => `-A ${inbound} -p tcp -m multiport --dports ${p} -j RETURN`),
-    ...o.skipSubnets.map((s) => `-A ${inbound} -s ${s} -j RETURN`),
+    ...skipped.map((s) => `-A ${inbound} -s ${s} -j RETURN`),
     `-A ${inbound} -p tcp -j REDIRECT --to-ports ${o.inboundPort}`,
     `-A ${outbound} -m owner --uid-owner ${o.proxyUid} -j RETURN`,
     `-A ${outbound} -o lo -j RETURN`,
     ...ports(o.skipOutboundPorts).map((p) => `-A ${outbound} -p tcp -m multiport --dports ${p} -j RETURN`),
-    ...o.skipSubnets.map((s) => `-A ${outbound} -d ${s} -j RETURN`),
+    ...skipped.map((s) => `-A ${outbound} -d ${s} -j RETURN`),
     `-A ${outbound} -p tcp -j REDIRECT --to-ports ${o.outboundPort}`,
   ];
 }

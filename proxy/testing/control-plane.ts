@@ -112,10 +112,10 @@ export class TestControlPlane {
     else if (path.endsWith('/WatchPort')) {
       const { port } = decode(t.inbound_PortSpec, message);
       begin();
-      const anyone = { ip: { ip: ipMessage('0.0.0.0'), prefixLen: 0 } };
+      const networks = ['0.0.0.0', '::'].map((ip) => ({ net: { ip: ipMessage(ip), prefixLen: 0 }, except: [] }));
       send(client, t.inbound_Server, this.inbound(port) ?? {
         protocol: { kind: this.opaquePorts.has(port) ? { case: 'opaque', value: {} } : { case: 'detect', value: { timeout: { seconds: 10n, nanos: 0 }, httpRoutes: [] } } },
-        authorizations: [{ networks: [{ net: anyone.ip, except: [] }], authentication: { permit: { case: 'unauthenticated', value: {} } }, labels: { kind: 'default', name: 'test' } }],
+        authorizations: [{ networks, authentication: { permit: { case: 'unauthenticated', value: {} } }, labels: { kind: 'default', name: 'test' } }],
         labels: { kind: 'default', name: 'test' },
       });
     } else if (path.endsWith('/Watch')) {

@@ -27,7 +27,7 @@ export class NetnsMesh {
     fs.chmodSync(this.folder, 0o755);
     fs.copyFileSync(process.execPath, this.node);
     for (const f of programs) fs.copyFileSync(path.join(import.meta.dirname, f), path.join(this.folder, f));
-    await sh('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+    await sh('sysctl', ['-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
     await this.control.start(0, '0.0.0.0', CONTROL_ID);
   }
 
@@ -48,7 +48,7 @@ export class NetnsMesh {
     return this.keep(new Program(pod, PROXY_UID, [process.execPath, path.join(ROOT, 'proxy/main.ts')], {
       MESH_PROXY_LOG: 'debug', MESH_PROXY_IDENTITY_LOCAL_NAME: identity(name), MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: this.control.anchors,
       MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_IDENTITY_SVC_NAME: CONTROL_ID, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_NAME: CONTROL_ID,
-      MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_NAME: CONTROL_ID, MESH_PROXY_POLICY_WORKLOAD: '{}', MESH_PROXY_POD_IPS: pod.ip, ...env,
+      MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_NAME: CONTROL_ID, MESH_PROXY_POLICY_WORKLOAD: '{}', MESH_PROXY_POD_IPS: `${pod.ip},${pod.ip6}`, ...env,
     }));
   }
 

@@ -8,19 +8,21 @@ export async function sh(command: string, args: string[]): Promise<string> {
   return (await exec(command, args, { encoding: 'utf8', maxBuffer: 64 << 20 })).stdout;
 }
 
-export interface Pod { name: string; ip: string; gateway: string }
+export interface Pod { name: string; ip: string; ip6: string; gateway: string }
 
 /** Makes a namespace with an address of its own and a default route through this one. */
 export async function createPod(tag: string, n: number): Promise<Pod> {
   const name = `mesh-test-${tag}-${n}`;
   const host = `mt${tag}${n}`;
-  const pod: Pod = { name, ip: `10.231.${n}.2`, gateway: `10.231.${n}.1` };
+  const pod: Pod = { name, ip: `10.231.${n}.2`, ip6: `fd31:${n}::2`, gateway: `10.231.${n}.1` };
   await deletePod(name);
   await sh('ip', ['netns', 'add', name]);
   await sh('ip', ['link', 'add', host, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name]);
   await sh('ip', ['addr', 'add', `${pod.gateway}/24`, 'dev', host]);
   await sh('ip', ['link', 'set', host, 'up']);
-  for (const args of [['addr', 'add', `${pod.ip}/24`, 'dev', 'eth0'], ['link', 'set', 'eth0', 'up'], ['link', 'set', 'lo', 'up'], ['route', 'add', 'default', 'via', pod.gateway]]) await sh('ip', ['-n', name, ...args]);
+  await sh('ip', ['addr', 'add', `fd31:${n}::1/64`, 'dev', host, 'nodad']);
+  await sh('ip', ['-n', name, 'addr', 'add', `${pod.ip6}/64`, 'dev', 'eth0', 'nodad']);
+  for (const args of [['addr', 'add', `${pod.ip}/24`, 'dev', 'eth0'], ['link', 'set', 'eth0', 'up'], ['link', 'set', 'lo', 'up'], ['route', 'add', 'default', 'via', pod.gateway], ['-6', 'route', 'add', 'default', 'via', `fd31:${n}::1`]]) await sh('ip', ['-n', name, ...args]);
   return pod;
 }
 
