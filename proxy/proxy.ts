@@ -105,7 +105,7 @@ export class Proxy {
       clock, log, destination, policy, build: (model, dst, budgets) => buildRoutes(model, dst, budgets, build), onPolicy: (good) => { (good ? followed : rejected).value++; }, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
       context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
     });
-    this.stops.push(() => this.certifier.stop(), () => targets.stop());
+    this.stops.push(() => this.certifier.stop(), () => targets.stop(), () => balancers.stop());
     this.acceptOutbound = new Outbound(this.core, deps.origDst.outbound, targets, pool).accept;
 
     const rules = defaultRules(env.defaultInboundPolicy, env.clusterNetworks);

@@ -42,6 +42,7 @@ export class Balancer {
   private readonly byAddr = new Map<string, Endpoint>();
   private readonly gate: Gate;
   private tiers: Tiers;
+  private readonly listeners: (() => void)[] = [];
   /** an update came: the service is known */
   private known = false;
 
@@ -117,6 +118,7 @@ export class Balancer {
 
   private changed(): void {
     this.known = true;
+    for (const f of this.listeners.splice(0)) f();
     this.tiers = this.arrange();
     if (this.retryAt() <= this.clock.now()) this.gate.open();
   }
@@ -140,6 +142,12 @@ export class Balancer {
   /** Nothing has been heard of its endpoints yet. */
   get awaited(): boolean {
     return !this.known;
+  }
+
+  /** Calls f as soon as something has been heard of its endpoints. */
+  whenHeard(f: () => void): void {
+    if (this.known) f();
+    else this.listeners.push(f);
   }
 
   /** Waits until an endpoint may be usable, then calls retry; fails when that takes too long, or too many wait. Returns the way to stop waiting. */

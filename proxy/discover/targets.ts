@@ -12,6 +12,9 @@ import { endpointOf, ipMessage } from './convert.ts';
 import { DESTINATION_PROFILE, OUTBOUND_WATCH } from './methods.ts';
 import { Watch, type Channel } from './watch.ts';
 
+/** How long a policy waits to hear of the endpoints of backends that it chooses among. Milliseconds. */
+const HEARD_MS = 1_000;
+
 export interface TargetsConfig {
   clock: Clock;
   log: Log;
@@ -33,6 +36,8 @@ export interface TargetsConfig {
 /** One original destination, with what the control plane says of it. The last known answer stays in force while the control plane is away. */
 export class Target {
   routes: BuiltRoutes | null = null;
+  /** what is to take their place */
+  private next: BuiltRoutes | null = null;
   /** a client spoke HTTP here before: then the server is not the one to speak first */
   sawHttp = false;
   connections = 0;
@@ -102,21 +107,31 @@ export class Target {
       const { log, onPolicy } = this.config;
       log.warn('a policy of the control plane cannot be followed; the last good one stays', { dst: addrText(this.dst), error: e.message });
       onPolicy(false);
-      if (this.routes === null) this.use(refuseAll(e.message));
+      if (this.routes === null && this.next === null) this.use(refuseAll(e.message));
       return;
     }
-    this.use(model);
-    this.config.onPolicy(true);
+    this.use(model, () => this.config.onPolicy(true));
   }
 
-  private use(model: OutboundModel): void {
-    const before = this.routes;
-    // What both use stays open, so the new one comes first.
-    this.routes = this.config.build(model, this.dst, this.budgets);
-    before?.release();
-    const batch = this.waiting;
-    this.waiting = [];
-    for (const w of batch) w.ready();
+  /** Runs a policy as soon as its backends are known, or after a while without them: until then the one before it does. */
+  private use(model: OutboundModel, done: () => void = () => {}): void {
+    const next = this.config.build(model, this.dst, this.budgets);
+    this.next?.release();
+    this.next = next;
+    const start = (): void => {
+      if (this.next !== next) return;
+      this.config.clock.cancel(timer);
+      this.next = null;
+      const before = this.routes;
+      this.routes = next;
+      before?.release();
+      done();
+      const batch = this.waiting;
+      this.waiting = [];
+      for (const w of batch) w.ready();
+    };
+    const timer = this.config.clock.after(HEARD_MS, start);
+    next.whenHeard(start);
   }
 
   /** Calls `ready` as soon as it is known where to go, or `failed` when the control plane did not say in time. */
@@ -142,6 +157,8 @@ export class Target {
 
   stop(): void {
     for (const w of this.watches) w.stop();
+    this.next?.release();
+    this.next = null;
     this.routes?.release();
   }
 }

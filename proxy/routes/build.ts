@@ -17,6 +17,8 @@ export interface BuiltRoutes {
   opaque: TcpRoutes;
   /** only for protocol 'tls' */
   tls: TcpRoutes;
+  /** calls f once it is known of every backend that is one of several whether it has endpoints */
+  whenHeard(f: () => void): void;
   /** gives the backends back, once something else is in use */
   release(): void;
 }
@@ -39,6 +41,7 @@ export function buildRoutes(model: OutboundModel, dst: OrigDst, budgets: Budgets
     protocol: model.protocol, http1, opaque,
     http2: model.http2 === model.http1 ? http1 : buildHttpRoutes(model.http2, http),
     tls: model.protocol === 'tls' ? new TcpRoutes(model.tls, tcp) : opaque,
+    whenHeard: (f) => backends.whenHeard(f),
     release: () => backends.release(),
   };
 }

@@ -148,6 +148,41 @@ describe('routes of HTTP, through the proxy', function () {
     assert.match(text, /outbound_http_route_request_statuses_total\{parent_group="core",parent_kind="Service",parent_namespace="test",parent_name="web"[^}]*route_name="r",http_status="599",error="INJECTED"\} 1/);
   });
 
+  it('show tap what was done on purpose', async () => {
+    const fault = { delay: { kind: { case: 'fixed' as const, value: duration(1) } } };
+    await start(filtered({ kind: { case: 'fault', value: fault } }), 'blue');
+    const seen: [string | undefined, number, string][] = [];
+    const stop = world.proxy.proxy['core'].tap.add({
+      wants: () => true, request() {}, response() {},
+      end: (t) => { seen.push([t.parties.destinationLabels['fault'], t.response!.status, t.parties.source.ip]); },
+    });
+    await world.get('/a');
+    await update(filtered({ kind: { case: 'fault', value: { ...fault, abort: { kind: { case: 'httpStatus', value: 503 } } } } }));
+    await world.get('/a');
+    await update(filtered());
+    await world.get('/a');
+    stop();
+    assert.deepEqual(seen, [['delay', 200, '127.0.0.1'], ['delay,abort', 503, '127.0.0.1'], [undefined, 200, '127.0.0.1']]);
+  });
+
+  it('keep a session with its endpoint by a cookie', async () => {
+    const sticky = { ...backend('both'), sessionAffinity: { key: { case: 'cookie' as const, value: { name: 'SID', path: '/', ttl: duration(60_000) } } } };
+    await start(httpPolicy(route('r', [{ backends: to(sticky) }])), 'blue', 'green');
+    world.control.services.set('both', { endpoints: ['blue', 'green'].flatMap((n) => world.control.services.get(n)!.endpoints) });
+    const sessions = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      const first = await world.get('/');
+      const cookie = first.headers['set-cookie']![0]!;
+      assert.match(cookie, /^SID=[0-9a-f]{16}; Path=\/; Max-Age=60; HttpOnly$/);
+      sessions.add(first.body);
+      for (let k = 0; k < 3; k++) {
+        const again = await world.get('/', { headers: { cookie: `x=1; ${cookie.split(';')[0]!}` } });
+        assert.deepEqual([again.body, again.headers['set-cookie']], [first.body, undefined]);
+      }
+    }
+    assert.equal(sessions.size, 2);
+  });
+
   it('retry within a budget, and end in time', async () => {
     const retry = { maxRetries: 2, maxRequestBytes: 65_536, conditions: { statusRanges: [{ start: 500, end: 599 }] }, backoff: { minBackoff: duration(1), maxBackoff: duration(2) } };
     await start(httpPolicy(route('r', [{ retry, backends: to(backend('blue')) }])), 'blue');

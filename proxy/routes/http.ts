@@ -23,7 +23,7 @@ import type { Layer, Service } from '../message/contract.ts';
 import type { Backend, Fault, Filter, HttpBackend, HttpRoutes, HttpRule, Meta, PathChange, RetryConditions } from '../policy/outbound/model.ts';
 import type { PathTest } from '../policy/route-match.ts';
 import { RouteTable } from '../policy/route-table.ts';
-import { answeredEarly } from '../respond.ts';
+import { answeredEarly, respondError } from '../respond.ts';
 import { metaLabels, type RouteFamilies } from '../telemetry/route-metrics.ts';
 import type { Labels } from '../telemetry/text.ts';
 import type { Budgets } from './budgets.ts';
@@ -140,8 +140,8 @@ class RuleBuilder {
   private pick(): Service {
     const d = this.rule.distribution;
     if (d.kind === 'empty') return this.noBackend('the route has no backend');
-    if (d.kind === 'first') return firstUsable(d.backends.map((b) => this.backend(b)));
-    return weighted(d.backends.map(({ backend, weight }) => ({ ...this.backend(backend), weight })), this.config.core.random);
+    if (d.kind === 'first') return firstUsable(d.backends.map((b) => this.backend(b, d.backends.length > 1)));
+    return weighted(d.backends.map(({ backend, weight }) => ({ ...this.backend(backend, d.backends.length > 1), weight })), this.config.core.random);
   }
 
   private noBackend(why: string): Service {
@@ -152,10 +152,10 @@ class RuleBuilder {
     };
   }
 
-  private backend(b: HttpBackend): { service: Service; usable: () => boolean } {
+  private backend(b: HttpBackend, choice: boolean): { service: Service; usable: () => boolean } {
     // A backend whose filters answer everything has its share of the requests and no endpoints: that is how the control plane writes one that does not exist.
     const silent = b.filters.some((f) => f.kind === 'redirect' || (f.kind === 'fail' && f.share >= 1));
-    const opened = silent ? null : this.config.backends.open(b);
+    const opened = silent ? null : this.config.backends.open(b, choice);
     let service = opened === null ? this.noBackend(`backend ${b.meta.name || 'without a name'} of the route is not valid`) : this.dispatch(opened);
     service = this.filtered(b.filters, service);
     if (!isPlain(this.rule)) {
@@ -194,15 +194,15 @@ class RuleBuilder {
 
   private mirror(backend: Backend, share: number): Layer {
     const { core, backends } = this.config;
-    const opened = backends.open(backend);
+    const opened = backends.open(backend, false);
     const labels = { ...this.labels, ...metaLabels('backend', backend.meta) };
-    const by = { answered: 0, failed: 0, dropped: 0 };
-    const counters = Object.fromEntries(Object.keys(by).map((result) => [result, core.metrics.routes.mirrored.with({ ...labels, result })]));
-    return mirror({
-      random: core.random, share, maxActive: MAX_COPIES,
-      to: opened === null ? this.noBackend('the mirror is not valid') : this.dispatch({ balancer: opened.balancer, affinity: null, usable: opened.usable }),
-      count: (result) => { counters[result]!.value++; },
-    });
+    const [answered, failed, dropped] = (['answered', 'failed', 'dropped'] as const).map((result) => core.metrics.routes.mirrored.with({ ...labels, result }));
+    const counters = { answered: answered!, failed: failed!, dropped: dropped! };
+    const count = (result: keyof typeof counters): void => { counters[result].value++; };
+    if (opened === null) return (next) => (head, ended, client) => (count('failed'), next(head, ended, client));
+    // What becomes of a copy is no error of the request.
+    const to = dispatch({ ...this.config.dispatch, fail: respondError, balancer: opened.balancer, affinity: null });
+    return mirror({ random: core.random, share, maxActive: MAX_COPIES, to, count });
   }
 
   private faultConfig(f: Fault | null): FaultConfig {

@@ -15,12 +15,17 @@ export interface TcpRoutesConfig { core: Core; parent: Meta; backends: BackendSe
 const MAX_NAMES = 100;
 const OTHER = '(other)';
 
+interface Choice { balancer: Balancer | null; usable: () => boolean; weight: number; refused: string }
+
 /** What becomes of the connections of one rule. */
 export class TcpStack {
   readonly snis: TcpRoute['snis'];
   /** why its connections are refused; '' when they are not */
   readonly refused: string;
-  private readonly choices: { balancer: Balancer | null; usable: () => boolean; weight: number; refused: string }[];
+  private readonly distribution: { backend: TcpBackend; weight: number }[];
+  private readonly backends: BackendSet;
+  /** a single backend is opened with the first connection: most destinations that could carry plain bytes never do */
+  private choices: Choice[] | null = null;
   private readonly inOrder: boolean;
   private readonly core: Core;
   private readonly labels: Labels;
@@ -31,20 +36,17 @@ export class TcpStack {
     this.core = core;
     this.snis = route.snis;
     this.inOrder = d.kind === 'first';
-    this.choices = backendsOf(d).map(({ backend, weight }) => {
-      // One that refuses has its share of the connections all the same.
-      const refused = refusal(backend.filters);
-      const opened = refused === '' ? backends.open(backend) : null;
-      return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refused || (opened === null ? 'a backend is not valid' : '') };
-    });
-    this.refused = refusal(route.filters) || (this.choices.length === 0 ? 'the route has no backend' : '');
+    this.backends = backends;
+    this.distribution = backendsOf(d);
+    if (this.distribution.length > 1) this.choices = this.distribution.map((one) => this.open(one));
+    this.refused = refusal(route.filters) || (this.distribution.length === 0 ? 'the route has no backend' : '');
     this.labels = { ...metaLabels('parent', parent), ...metaLabels('route', route.route) };
     this.opens = new Memo(core.metrics.registry, MAX_NAMES);
   }
 
   /** The balancer for the next connection, or why there is none. */
   choose(): { balancer: Balancer | null; refused: string } {
-    const { choices } = this;
+    const choices = this.choices ??= this.distribution.map((d) => this.open(d));
     if (choices.length === 1) return choices[0]!;
     const usable = choices.filter((c) => c.usable());
     const from = usable.length === 0 ? choices : usable;
@@ -53,6 +55,13 @@ export class TcpStack {
     for (const c of from) at += c.weight;
     at *= this.core.random();
     return from.find((c) => (at -= c.weight) < 0) ?? from[from.length - 1]!;
+  }
+
+  /** A backend that refuses has its share of the connections all the same. */
+  private open({ backend, weight }: { backend: TcpBackend; weight: number }): Choice {
+    const refused = refusal(backend.filters);
+    const opened = refused === '' ? this.backends.open(backend, this.distribution.length > 1) : null;
+    return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refused || (opened === null ? 'a backend is not valid' : '') };
   }
 
   /** Counts a connection; `sni` is null for one that is not TLS. Returns what is to be called when it ends, with an error code or ''. */
