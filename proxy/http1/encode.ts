@@ -1,5 +1,6 @@
 import type { Wire } from '../io/wire.ts';
 import type { Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { withKey } from '../message/websocket.ts';
 import { isAuthority, isFieldName, isFieldValue, isVisible } from './chars.ts';
 import { statusLine } from './reasons.ts';
 import { encodedForms, hasTe } from './shared.ts';
@@ -79,9 +80,9 @@ export function writeRequestHead(wire: Wire, head: RequestHead, framing: Framing
   if (head.upgrade !== '') {
     if (!isFieldValue(head.upgrade)) return false;
     start += `connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`;
-  } else if (hasTe(head.fields)) {
-    start += 'connection: te\r\n';
+    return writeHead(wire, start, head.version === 2 ? withKey(head.upgrade, head.fields) : head.fields);
   }
+  if (hasTe(head.fields)) start += 'connection: te\r\n';
   return writeHead(wire, start, head.fields);
 }
 

@@ -1,4 +1,5 @@
-import type { RequestStream, ResponseHead, ResponseStream } from '../message/contract.ts';
+import type { RequestHead, RequestStream, ResponseHead, ResponseStream } from '../message/contract.ts';
+import { withAccept } from '../message/websocket.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { Connection } from './connection.ts';
 import { CODE } from './frames.ts';
@@ -12,13 +13,16 @@ export class ClientStream extends Stream implements RequestStream {
   /** a CONNECT request that was not accepted: the request counts as ended */
   refusedTunnel = false;
   private readonly method: string;
+  /** a request for Upgrade that is sent as an extended CONNECT */
+  private readonly extended: RequestHead | null;
   /** octets of the connection before the request's first */
   private readonly startsAt: number;
 
-  constructor(conn: Connection, id: number, client: ResponseStream, method: string) {
+  constructor(conn: Connection, id: number, client: ResponseStream, method: string, extended: RequestHead | null) {
     super(conn, id);
     this.peer = this.client = client;
     this.method = method;
+    this.extended = extended;
     this.startsAt = conn.wire.writtenBytes + conn.wire.pos;
   }
 
@@ -35,6 +39,10 @@ export class ClientStream extends Stream implements RequestStream {
       this.refusedTunnel = status >= 300;
       if (!this.refusedTunnel) {
         head.contentLength = -1;
+        if (this.extended === null) return;
+        head.status = 101;
+        head.upgrade = this.extended.upgrade;
+        head.fields = withAccept(this.extended.fields, head.fields);
         return;
       }
     }

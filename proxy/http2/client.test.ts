@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { RequestHead, WINDOW } from '../message/contract.ts';
+import { RequestHead, type ResponseHead, WINDOW } from '../message/contract.ts';
 import { RESET } from '../message/reset.ts';
 import { CODE, FLAG, FRAME_MAX, SETTING, TYPE, get31, get32 } from './frames.ts';
 import { type RawClient, contentOf, frame, goawayCode, rawClient, resetCode, settings, settle, u32 } from './raw.testkit.ts';
@@ -122,6 +122,37 @@ describe('http2 client: messages', () => {
     r.request!.data(Buffer.from('x'), 0, 1);
     r.request!.end(null);
     assert.deepEqual((await c.peer.frames()).map((f) => f.flags), [endHeaders | endStream]);
+  });
+
+  it('sends an upgrade as an extended CONNECT where the server takes it, and proves it to HTTP/1', async () => {
+    const c = await settled();
+    await c.peer.send(settings([SETTING.enableConnectProtocol, 1]));
+    const head = new RequestHead('GET', 'http', 'a.example', '/chat', ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version', '13']);
+    head.upgrade = 'websocket';
+    const taken = c.start(head, false);
+    const refused = c.start(head, false);
+    const [asked] = await c.peer.frames();
+    assert.deepEqual([asked!.flags, asked!.payload.toString()], [endHeaders, [
+      ':method: CONNECT', ':scheme: http', ':path: /chat', ':authority: a.example', ':protocol: websocket', 'sec-websocket-version: 13',
+    ].join('\n')]);
+    await c.peer.send(c.peer.headers(1, [':status', '200'], endHeaders), frame(TYPE.data, 0, 1, 'down'), c.peer.headers(3, [':status', '403', 'content-length', '0'], endHeaders | endStream));
+    const answer = taken.head_ as ResponseHead;
+    // The example of RFC 6455 1.3.
+    assert.deepEqual([answer.status, answer.upgrade, answer.fields], [101, 'websocket', ['sec-websocket-accept', 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=']]);
+    assert.deepEqual(taken.events, ['head 101', 'data down']);
+    assert.deepEqual(refused.events, ['head 403', 'end']);
+    taken.request!.data(Buffer.from('up'), 0, 2);
+    taken.request!.end(null);
+    const frames = await c.peer.send(frame(TYPE.data, endStream, 1));
+    assert.equal(contentOf(frames, 1).toString(), 'up');
+    assert.deepEqual(taken.events, ['head 101', 'data down', 'end']);
+    assert.equal(c.connection.active, 0);
+  });
+
+  it('does not let a server take back extended CONNECT', async () => {
+    const c = await settled();
+    await c.peer.send(settings([SETTING.enableConnectProtocol, 1]));
+    assert.equal(goawayCode(await c.peer.send(settings([SETTING.enableConnectProtocol, 0]))), CODE.protocol);
   });
 });
 

@@ -50,12 +50,14 @@ export class Http2Client extends Connection implements ClientConnection {
     }
     const id = this.nextId;
     this.nextId += 2;
-    const stream = new ClientStream(this, id, client, head.method);
+    // HTTP/2 has no Upgrade (RFC 9113 8.6), but a server may take extended CONNECT for it. A request that only offers one has no content, so it can go without the offer.
+    const upgrades = head.upgrade !== '';
+    const extended = upgrades && this.peerSettings.connectProtocol;
+    const stream = new ClientStream(this, id, client, extended ? 'CONNECT' : head.method, extended ? head : null);
     this.streams.set(id, stream);
-    // HTTP/2 has no Upgrade (RFC 9113 8.6); a request that only offers one has no content, so it goes without the offer.
-    const ends = ended || head.upgrade !== '';
+    const ends = ended || (upgrades && !extended);
     stream.localEnded = ends;
-    this.headers.request(id, head, ends);
+    this.headers.request(id, head, ends, extended);
     this.meter.worked();
     if (this.nextId > MAX_STREAM_ID) this.drain();
     return stream;

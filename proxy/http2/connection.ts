@@ -257,6 +257,7 @@ export abstract class Connection extends FrameReader {
     if (this.dataStream === stream) this.dataStream = null;
     this.streams.delete(stream.id);
     this.outbox.release(stream);
+    if (stream.early !== null) this.hold(-stream.early.capacity);
     if (!this.stopped) this.streamGone();
   }
 
@@ -328,7 +329,10 @@ export abstract class Connection extends FrameReader {
   protected abstract takesContent(stream: Stream): boolean;
 
   protected dataBytes(buf: Buffer, start: number, end: number): void {
-    if (this.dataStream !== null) this.dataStream.peer!.data(buf, start, end);
+    const stream = this.dataStream;
+    if (stream === null) return;
+    if (stream.early === null) stream.peer!.data(buf, start, end);
+    else this.hold(stream.early.append(buf, start, end));
   }
 
   protected dataEnd(): void {

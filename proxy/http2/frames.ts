@@ -18,6 +18,8 @@ export const FLAG = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 
 
 export const SETTING = {
   headerTableSize: 1, enablePush: 2, maxConcurrentStreams: 3, initialWindowSize: 4, maxFrameSize: 5, maxHeaderListSize: 6,
+  /** RFC 8441 3 */
+  enableConnectProtocol: 8,
 } as const;
 
 export const CODE = {

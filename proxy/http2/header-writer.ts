@@ -1,11 +1,12 @@
 /** Message heads and trailers to HEADERS frames (RFC 9113 8.1 to 8.3), with CONTINUATION where one frame is not enough. */
 import type { Wire } from '../io/wire.ts';
 import type { Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { withoutProof } from '../message/websocket.ts';
 import { FLAG, FRAME_HEAD, FRAME_MAX, TYPE, putHead } from './frames.ts';
 import { Encoder } from './hpack/encoder.ts';
 
 /** Room for pseudo-header fields other than :path and :authority, and for content-length. */
-const FIXED = Encoder.BEGIN + Encoder.bound(':scheme', 'https') + Encoder.bound(':status', '200') + Encoder.bound('content-length', '9'.repeat(16)) + 64;
+const FIXED = Encoder.BEGIN + Encoder.bound(':scheme', 'https') + Encoder.bound(':status', '200') + Encoder.bound('content-length', '9'.repeat(16)) + Encoder.bound(':protocol', '') + 64;
 
 const STATUS = Array.from({ length: 1000 }, (_, i) => String(i));
 
@@ -24,12 +25,16 @@ export class HeaderWriter {
     this.encoder = encoder;
   }
 
-  request(id: number, head: RequestHead, ends: boolean): void {
-    const { fields, method, path, authority } = head;
-    this.begin(FIXED + method.length + path.length + authority.length + boundOf(fields));
+  /** `extended`: an Upgrade as RFC 8441 has it. */
+  request(id: number, head: RequestHead, ends: boolean, extended: boolean): void {
+    const { path, authority } = head;
+    const fields = extended ? withoutProof(head.fields) : head.fields;
+    const method = extended ? 'CONNECT' : head.method;
+    this.begin(FIXED + method.length + path.length + authority.length + head.upgrade.length + boundOf(fields));
     const e = this.encoder;
     e.field(':method', method);
-    if (method !== 'CONNECT') {
+    if (extended) e.field(':protocol', head.upgrade);
+    if (extended || method !== 'CONNECT') {
       e.field(':scheme', head.scheme);
       e.field(':path', path);
     }

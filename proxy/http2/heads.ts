@@ -8,8 +8,11 @@ const REQUEST = SEEN.method | SEEN.scheme | SEEN.path;
 export function requestHead(block: HeaderBlock): RequestHead | null {
   checkRequest(block);
   if (block.malformed !== '') return null;
-  const head = new RequestHead(block.method, block.scheme, block.authority === '' ? block.host : block.authority, block.path, block.fields, block.contentLength);
+  // An extended CONNECT is what Upgrade is to HTTP/1, and that is how layers know it.
+  const extended = block.protocol !== '';
+  const head = new RequestHead(extended ? 'GET' : block.method, block.scheme, block.authority === '' ? block.host : block.authority, block.path, block.fields, block.contentLength);
   head.version = 2;
+  if (extended) head.upgrade = block.protocol.toLowerCase();
   return head;
 }
 
@@ -17,9 +20,12 @@ function checkRequest(block: HeaderBlock): void {
   const { seen } = block;
   if ((seen & SEEN.status) !== 0) return block.fault('pseudo-header-status');
   if (block.method === 'CONNECT') {
-    // RFC 9113 8.5
-    if (seen !== (SEEN.method | SEEN.authority)) return block.fault('connect-pseudo-headers');
-    return;
+    // RFC 9113 8.5, RFC 8441 4
+    const plain = SEEN.method | SEEN.authority;
+    if (seen !== plain && seen !== (plain | REQUEST | SEEN.protocol)) block.fault('connect-pseudo-headers');
+    if (seen === plain) return;
+  } else if (block.protocol !== '') {
+    return block.fault('protocol-without-connect');
   }
   if ((seen & REQUEST) !== REQUEST) return block.fault('pseudo-header-missing');
   if (block.scheme !== 'http' && block.scheme !== 'https') return block.fault('scheme');

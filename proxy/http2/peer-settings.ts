@@ -8,6 +8,8 @@ export class PeerSettings {
   headerTableSize = 4096;
   maxConcurrentStreams = STREAMS_AT_FIRST;
   initialWindow = INITIAL_WINDOW;
+  /** a server takes extended CONNECT (RFC 8441) */
+  connectProtocol = false;
   /** a first SETTINGS frame has come */
   known = false;
 
@@ -34,6 +36,10 @@ export class PeerSettings {
       case SETTING.initialWindowSize:
         if (value > MAX_WINDOW) throw new ConnectionError(CODE.flowControl, 'settings-initial-window');
         this.initialWindow = value;
+        return;
+      case SETTING.enableConnectProtocol:
+        if (value > 1 || (this.connectProtocol && value === 0)) throw new ConnectionError(CODE.protocol, 'settings-connect-protocol');
+        this.connectProtocol = value === 1;
         return;
       case SETTING.maxFrameSize:
         if (value < FRAME_MAX || value > 0xffffff) throw new ConnectionError(CODE.protocol, 'settings-max-frame-size');

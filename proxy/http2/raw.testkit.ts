@@ -133,6 +133,7 @@ export class RawPeer {
   private lines(payload: Buffer): string {
     const b = this.decoder.decode(payload, 0, payload.length);
     const lines = b.status > 0 ? [`:status: ${b.status}`] : b.method === '' ? [] : [`:method: ${b.method}`, `:scheme: ${b.scheme}`, `:path: ${b.path}`, `:authority: ${b.authority}`];
+    if (b.protocol !== '') lines.push(`:protocol: ${b.protocol}`);
     if (b.contentLength >= 0) lines.push(`content-length: ${b.contentLength}`);
     for (let i = 0; i < b.fields.length; i += 2) lines.push(`${b.fields[i]}: ${b.fields[i + 1]}`);
     return lines.join('\n');

@@ -43,6 +43,7 @@ class ServerSide extends Connection implements ServerConnection {
       [SETTING.maxConcurrentStreams, this.limits.maxConcurrentStreams],
       [SETTING.initialWindowSize, WINDOW],
       [SETTING.maxHeaderListSize, this.limits.maxHeaderListSize],
+      [SETTING.enableConnectProtocol, 1],
     ], first);
   }
 
@@ -135,10 +136,10 @@ class ServerSide extends Connection implements ServerConnection {
   }
 
   private serve(id: number, ends: boolean, head: RequestHead): void {
-    const connect = head.method === 'CONNECT';
+    const connect = head.method === 'CONNECT' || head.upgrade !== '';
     if (connect) head.contentLength = -1;
     if (ends && head.contentLength > 0) return this.streamError(id, CODE.protocol, 'content-length-mismatch');
-    const stream = new ServerStream(this, id, connect, head.fields);
+    const stream = new ServerStream(this, id, connect, head.upgrade, head.fields);
     stream.remoteEnded = ends;
     if (!ends) {
       stream.left = head.contentLength;
@@ -153,7 +154,6 @@ class ServerSide extends Connection implements ServerConnection {
     }
     stream.peer = request;
     if (stream.owed > 0) this.outbox.pay(stream);
-    if (connect && ends) request.end(null);
   }
 
   private trailers(stream: Stream, ends: boolean, block: HeaderBlock): void {
@@ -169,14 +169,15 @@ class ServerSide extends Connection implements ServerConnection {
   protected remoteEnd(stream: Stream, trailers: Fields | null): void {
     stream.remoteEnded = true;
     if (stream.localEnded) this.forget(stream);
-    stream.peer!.end(trailers);
+    // Into a tunnel that is not open the end goes when it is.
+    if (stream.early === null) stream.peer!.end(trailers);
   }
 
   private answerTooLarge(id: number, ends: boolean): void {
     this.meter.wasReset();
     this.opts.count('header-list-too-large');
     const head = this.refuse(new ProxyError('HEAD_TOO_LARGE', '', 'header-list-too-large'), null);
-    const stream = new ServerStream(this, id, false, head.fields);
+    const stream = new ServerStream(this, id, false, '', head.fields);
     stream.remoteEnded = ends;
     this.streams.set(id, stream);
     stream.head(head);

@@ -31,6 +31,8 @@ export abstract class Stream implements BodyStream {
   ending = false;
   trailers: Fields | null = null;
   queue: SendQueue | null = null;
+  /** what was received and cannot be handed on yet, for a tunnel that is not open; null nearly always */
+  early: SendQueue | null = null;
   /** in the outbox's turn list */
   waiting = false;
   /** octets in the wire for which no credit was given yet */

@@ -4,7 +4,7 @@ import { ENTRY_OVERHEAD } from './static-table.ts';
 import { KIND, type Kind } from './classify.ts';
 
 /** Bits of `seen`, one a pseudo-header field. */
-export const SEEN = { method: 1, scheme: 2, authority: 4, path: 8, status: 16 } as const;
+export const SEEN = { method: 1, scheme: 2, authority: 4, path: 8, status: 16, protocol: 32 } as const;
 
 /** Filled by the decoder and read at once by its caller; one is enough for a process. */
 export class HeaderBlock {
@@ -13,6 +13,8 @@ export class HeaderBlock {
   scheme = '';
   authority = '';
   path = '';
+  /** what a CONNECT request wants to speak (RFC 8441), '' when absent */
+  protocol = '';
   status = 0;
   /** value of host, '' when absent */
   host = '';
@@ -33,7 +35,7 @@ export class HeaderBlock {
 
   clear(): void {
     this.seen = 0;
-    this.method = this.scheme = this.authority = this.path = this.host = this.malformed = '';
+    this.method = this.scheme = this.authority = this.path = this.protocol = this.host = this.malformed = '';
     this.status = this.size = 0;
     this.contentLength = this.cookieAt = -1;
     this.fields = this.list = [];
@@ -51,7 +53,7 @@ export class HeaderBlock {
       this.tooLarge = true;
       return;
     }
-    if (bad) this.fault(kind >= KIND.method && kind <= KIND.status ? 'pseudo-header-value' : 'header-value');
+    if (bad) this.fault(kind >= KIND.method && kind <= KIND.protocol ? 'pseudo-header-value' : 'header-value');
     switch (kind) {
       case KIND.plain:
         this.list.push(name, value);
@@ -75,6 +77,10 @@ export class HeaderBlock {
       case KIND.status:
         this.pseudo(SEEN.status);
         this.status = bad ? 0 : Number(value);
+        return;
+      case KIND.protocol:
+        this.pseudo(SEEN.protocol);
+        this.protocol = value;
         return;
       case KIND.badPseudo: return this.fault('pseudo-header-unknown');
       case KIND.contentLength: return this.takeContentLength(value);

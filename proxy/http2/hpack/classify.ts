@@ -11,17 +11,19 @@ export const KIND = {
   authority: 3,
   path: 4,
   status: 5,
-  /** a pseudo-header field that is not defined here (RFC 9113 8.3), :protocol among them */
-  badPseudo: 6,
-  contentLength: 7,
-  host: 8,
-  te: 9,
-  cookie: 10,
+  /** RFC 8441 4 */
+  protocol: 6,
+  /** a pseudo-header field that is not defined here (RFC 9113 8.3) */
+  badPseudo: 7,
+  contentLength: 8,
+  host: 9,
+  te: 10,
+  cookie: 11,
   /** goes with one connection, so it has no place in HTTP/2 (RFC 9113 8.2.2) */
-  hopByHop: 11,
-  badName: 12,
+  hopByHop: 12,
+  badName: 13,
   /** an ordinary field whose value is a secret */
-  secret: 13,
+  secret: 14,
 } as const;
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
@@ -36,7 +38,7 @@ class Name {
 }
 
 const SPECIAL: Record<string, Kind> = {
-  ':method': KIND.method, ':scheme': KIND.scheme, ':authority': KIND.authority, ':path': KIND.path, ':status': KIND.status,
+  ':method': KIND.method, ':scheme': KIND.scheme, ':authority': KIND.authority, ':path': KIND.path, ':status': KIND.status, ':protocol': KIND.protocol,
   'content-length': KIND.contentLength, 'host': KIND.host, 'te': KIND.te, 'cookie': KIND.cookie,
   'connection': KIND.hopByHop, 'keep-alive': KIND.hopByHop, 'proxy-connection': KIND.hopByHop, 'transfer-encoding': KIND.hopByHop, 'upgrade': KIND.hopByHop,
   'authorization': KIND.secret, 'proxy-authorization': KIND.secret, 'set-cookie': KIND.secret,
@@ -109,7 +111,8 @@ function edgeIsSpace(c: number): boolean {
 /** Whether the octets are a value that a field of this kind may have. Control characters are refused beyond what RFC 9113 8.2.1 asks for: no message needs them. */
 export function validValue(kind: Kind, buf: Uint8Array, start: number, end: number): boolean {
   switch (kind) {
-    case KIND.method: return start < end && all(buf, start, end, TOKEN);
+    case KIND.method:
+    case KIND.protocol: return start < end && all(buf, start, end, TOKEN);
     case KIND.path: return start < end && (buf[start] === 0x2f || (buf[start] === 0x2a && end - start === 1)) && all(buf, start, end, PATH);
     case KIND.authority:
     case KIND.host: return start < end && all(buf, start, end, AUTHORITY);

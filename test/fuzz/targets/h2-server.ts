@@ -81,7 +81,8 @@ export const h2Server: Target = {
     const theirs = await node(input);
     if (theirs === null) return `${outcome} not node`;
     for (const r of whole.complete) {
-      if (r.method === 'CONNECT') continue;
+      // nghttp2 wants an authority; RFC 9113 8.3.1 has requests without.
+      if (r.method === 'CONNECT' || r.authority === '') continue;
       assert.ok(theirs.includes(`${r.method} ${r.path} ${r.body}`), `not a request for Node: ${JSON.stringify(r)}, which has ${JSON.stringify(theirs)}`);
     }
     return outcome;
