@@ -32,6 +32,11 @@ describe('environment', () => {
       const env: Record<string, string | undefined> = { ...MINIMAL, [`MESH_PROXY_${name}`]: value === '' ? undefined : value };
       assert.throws(() => parseEnv(env), (e) => e instanceof EnvError && e.message.includes(`MESH_PROXY_${name}`), name);
     }
+    assert.throws(() => parseEnv({ ...MINIMAL, MESH_PROXY_LOG: 'loud', MESH_PROXY_SHUTDOWN_GRACE_SECONDS: '-1', MESH_PROXY_ACCESS_LOG: 'xml', MESH_PROXY_INBOUND_ORIG_DST: 'x' }), (e) => {
+      assert.ok(e instanceof EnvError);
+      assert.deepEqual(e.problems.map((p) => p.split(':')[0]), ['MESH_PROXY_LOG', 'MESH_PROXY_SHUTDOWN_GRACE_SECONDS', 'MESH_PROXY_ACCESS_LOG', 'MESH_PROXY_INBOUND_ORIG_DST']);
+      return true;
+    });
     const { MESH_PROXY_IDENTITY_SVC_NAME: _, ...unnamed } = MINIMAL;
     assert.throws(() => parseEnv(unnamed), /IDENTITY_SVC_NAME/);
   });

@@ -48,85 +48,157 @@ export interface ProxyEnv {
   origDst: { inbound: string; outbound: string };
 }
 
-export class EnvError extends Error {}
+/** Every problem of an environment, one line each that names the variable. */
+export class EnvError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.problems = problems;
+  }
+}
 
 const KEEP_ALIVE_MS = 10_000;
 const USER_TIMEOUT_MS = 30_000;
 const SUFFIX = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const NOWHERE: Listen = { host: '', port: 0 };
 
-export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
-  const get = (name: string): string | undefined => env[`MESH_PROXY_${name}`] ?? env[`LINKERD2_PROXY_${name}`];
-  const bad = (name: string, why: string): never => {
-    throw new EnvError(`MESH_PROXY_${name}: ${why}`);
-  };
-  const need = (name: string): string => get(name) ?? bad(name, 'must be set');
-  const addr = (name: string, text: string): Listen => {
+/** Reads variables and keeps what is wrong with them; after a problem it goes on with a value that nobody will use. */
+class Reader {
+  readonly problems: string[] = [];
+  private readonly env: Record<string, string | undefined>;
+
+  constructor(env: Record<string, string | undefined>) {
+    this.env = env;
+  }
+
+  get(name: string): string | undefined {
+    return this.env[`MESH_PROXY_${name}`] ?? this.env[`LINKERD2_PROXY_${name}`];
+  }
+
+  /** The first of these names that is set, or the first. */
+  present(...names: string[]): string {
+    return names.find((n) => this.get(n) !== undefined) ?? names[0]!;
+  }
+
+  bad<T>(name: string, why: string, instead: T): T {
+    this.problems.push(`MESH_PROXY_${name}: ${why}`);
+    return instead;
+  }
+
+  need(name: string): string {
+    return this.get(name) ?? this.bad(name, 'must be set', '');
+  }
+
+  /** the value as `parse` understands it; `what` names what it has to be */
+  parsed<T>(name: string, text: string, parse: (text: string) => T | null, what: string, instead: T): T {
+    return parse(text) ?? this.bad(name, `"${text}" is not ${what}`, instead);
+  }
+
+  listen(name: string, fallback: string): Listen {
+    return this.addr(name, (this.get(name) ?? fallback).split(',')[0]!);
+  }
+
+  addr(name: string, text: string): Listen {
     try {
       return splitHostPort(text);
     } catch (e) {
-      return bad(name, (e as Error).message);
+      return this.bad(name, (e as Error).message, NOWHERE);
     }
-  };
-  const listen = (name: string, fallback: string): Listen => addr(name, (get(name) ?? fallback).split(',')[0]!);
-  const service = (name: string): ServiceAddr => {
-    const a = addr(`${name}_SVC_ADDR`, need(`${name}_SVC_ADDR`));
-    return { ...a, identity: isLoopback(a.host) ? null : need(`${name}_SVC_NAME`) };
-  };
-  const ports = (name: string, fallback: number[]): number[] => {
-    const text = get(name);
+  }
+
+  service(name: string): ServiceAddr {
+    const text = this.get(`${name}_SVC_ADDR`);
+    if (text === undefined) return this.bad(`${name}_SVC_ADDR`, 'must be set', { ...NOWHERE, identity: null });
+    const a = this.addr(`${name}_SVC_ADDR`, text);
+    return { ...a, identity: a === NOWHERE || isLoopback(a.host) ? null : this.need(`${name}_SVC_NAME`) };
+  }
+
+  ports(name: string, fallback: number[]): number[] {
+    const text = this.get(name);
     if (text === undefined) return fallback;
-    return list(text).flatMap((p) => portRange(p) ?? bad(name, `"${p}" is not a port or a range of ports`));
-  };
-  const duration = (name: string, fallback: number): number => {
-    const text = get(name);
-    if (text === undefined) return fallback;
-    const m = /^(\d+)(ms|s|m|h)?$/.exec(text);
-    return m ? Number(m[1]) * SUFFIX[(m[2] ?? 'ms') as keyof typeof SUFFIX] : bad(name, `"${text}" is not a duration such as 500ms or 10s`);
-  };
-  const tcp = (name: string, userTimeoutMs: number): TcpOptions => ({
-    keepAliveMs: duration(`${name}_KEEPALIVE`, KEEP_ALIVE_MS), userTimeoutMs: duration(`${name}_USER_TIMEOUT`, userTimeoutMs),
-  });
-  const level = get('LOG') ?? 'info';
+    return list(text).flatMap((p) => this.parsed(name, p, portRange, 'a port or a range of ports', []));
+  }
+
+  duration(name: string, fallback: number): number {
+    const text = this.get(name);
+    return text === undefined ? fallback : this.parsed(name, text, durationMs, 'a duration such as 500ms or 10s', fallback);
+  }
+}
+
+/** Throws EnvError with all that is wrong. */
+export function parseEnv(env: Record<string, string | undefined>): ProxyEnv {
+  const r = new Reader(env);
+  const parsed = readAll(r);
+  if (r.problems.length > 0) throw new EnvError(r.problems);
+  return parsed;
+}
+
+function readAll(r: Reader): ProxyEnv {
+  const anchors = r.get('IDENTITY_TRUST_ANCHORS') ?? '';
   return {
-    logLevel: parseLevel(level) ?? (/(?:^|[,=])(trace|debug)/.test(level) ? 'debug' : 'warn'),
+    logLevel: r.parsed('LOG', r.get('LOG') ?? 'info', parseLevel, 'error, warn, info or debug', 'info'),
     identity: {
-      name: need('IDENTITY_LOCAL_NAME'),
-      spiffe: get('IDENTITY_SPIFFE_ID') ?? '',
-      tokenFile: need('IDENTITY_TOKEN_FILE'),
-      anchorsFile: get('IDENTITY_TRUST_ANCHORS_FILE') ?? '',
-      anchors: get('IDENTITY_TRUST_ANCHORS') ?? (get('IDENTITY_TRUST_ANCHORS_FILE') === undefined ? bad('IDENTITY_TRUST_ANCHORS_FILE', 'must be set') : ''),
-      service: service('IDENTITY'),
+      name: r.need('IDENTITY_LOCAL_NAME'),
+      spiffe: r.get('IDENTITY_SPIFFE_ID') ?? '',
+      tokenFile: r.need('IDENTITY_TOKEN_FILE'),
+      anchorsFile: anchors === '' ? r.need('IDENTITY_TRUST_ANCHORS_FILE') : '',
+      anchors,
+      service: r.service('IDENTITY'),
     },
-    destination: { service: service('DESTINATION'), context: get('DESTINATION_CONTEXT') ?? '' },
-    policy: { service: service('POLICY'), workload: need('POLICY_WORKLOAD') },
-    tapIdentity: get('TAP_SVC_NAME') ?? '',
-    podIps: list(get('POD_IPS') ?? get('INBOUND_IPS') ?? get('POD_IP') ?? ''),
-    inboundPorts: ports('INBOUND_PORTS', []),
-    opaquePorts: ports('OPAQUE_PORTS', get('INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION') === undefined ? DEFAULT_OPAQUE_PORTS : ports('INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION', [])),
-    clusterNetworks: list(get('CLUSTER_NETWORKS') ?? get('POLICY_CLUSTER_NETWORKS') ?? '10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8')
-      .map((c) => parseCidr(c) ?? bad('CLUSTER_NETWORKS', `"${c}" is not a CIDR`)),
-    defaultInboundPolicy: get('INBOUND_DEFAULT_POLICY') ?? 'all-unauthenticated',
+    destination: { service: r.service('DESTINATION'), context: r.get('DESTINATION_CONTEXT') ?? '' },
+    policy: { service: r.service('POLICY'), workload: r.need('POLICY_WORKLOAD') },
+    tapIdentity: r.get('TAP_SVC_NAME') ?? '',
+    podIps: list(r.get('POD_IPS') ?? r.get('INBOUND_IPS') ?? r.get('POD_IP') ?? ''),
+    inboundPorts: r.ports('INBOUND_PORTS', []),
+    opaquePorts: r.ports(r.present('OPAQUE_PORTS', 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'), DEFAULT_OPAQUE_PORTS),
+    clusterNetworks: list(r.get('CLUSTER_NETWORKS') ?? r.get('POLICY_CLUSTER_NETWORKS') ?? '10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8')
+      .flatMap((c) => parseCidr(c) ?? r.bad<Cidr[]>('CLUSTER_NETWORKS', `"${c}" is not a CIDR`, [])),
+    defaultInboundPolicy: r.get('INBOUND_DEFAULT_POLICY') ?? 'all-unauthenticated',
     listen: {
-      inbound: listen('INBOUND_LISTEN_ADDR', `0.0.0.0:${PORTS.inbound}`),
-      outbound: listen(get('OUTBOUND_LISTEN_ADDRS') === undefined ? 'OUTBOUND_LISTEN_ADDR' : 'OUTBOUND_LISTEN_ADDRS', `127.0.0.1:${PORTS.outbound}`),
-      admin: listen('ADMIN_LISTEN_ADDR', `0.0.0.0:${PORTS.admin}`),
-      tap: listen(get('CONTROL_LISTEN_ADDR') === undefined ? 'TAP_LISTEN_ADDR' : 'CONTROL_LISTEN_ADDR', `0.0.0.0:${PORTS.tap}`),
+      inbound: r.listen('INBOUND_LISTEN_ADDR', `0.0.0.0:${PORTS.inbound}`),
+      outbound: r.listen(r.present('OUTBOUND_LISTEN_ADDRS', 'OUTBOUND_LISTEN_ADDR'), `127.0.0.1:${PORTS.outbound}`),
+      admin: r.listen('ADMIN_LISTEN_ADDR', `0.0.0.0:${PORTS.admin}`),
+      tap: r.listen(r.present('CONTROL_LISTEN_ADDR', 'TAP_LISTEN_ADDR'), `0.0.0.0:${PORTS.tap}`),
     },
     // A peer that stays silent is given up on, as Linkerd's injector sets it; the application is on this side of any network that could fail.
     tcp: {
-      inboundAccept: tcp('INBOUND_ACCEPT', USER_TIMEOUT_MS), inboundConnect: tcp('INBOUND_CONNECT', 0),
-      outboundAccept: tcp('OUTBOUND_ACCEPT', 0), outboundConnect: tcp('OUTBOUND_CONNECT', USER_TIMEOUT_MS),
+      inboundAccept: tcpOptions(r, 'INBOUND_ACCEPT', USER_TIMEOUT_MS), inboundConnect: tcpOptions(r, 'INBOUND_CONNECT', 0),
+      outboundAccept: tcpOptions(r, 'OUTBOUND_ACCEPT', 0), outboundConnect: tcpOptions(r, 'OUTBOUND_CONNECT', USER_TIMEOUT_MS),
     },
-    connectTimeoutMs: { inbound: duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
-    shutdownGraceMs: get('SHUTDOWN_GRACE_SECONDS') === undefined ? duration('SHUTDOWN_GRACE_PERIOD', 30_000) : Number(get('SHUTDOWN_GRACE_SECONDS')) * 1000,
-    accessLog: accessLog(get('ACCESS_LOG'), bad),
-    origDst: { inbound: get('INBOUND_ORIG_DST') ?? '', outbound: get('OUTBOUND_ORIG_DST') ?? '' },
+    connectTimeoutMs: { inbound: r.duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: r.duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
+    shutdownGraceMs: graceMs(r),
+    accessLog: accessLog(r),
+    origDst: { inbound: fixedDst(r, 'INBOUND_ORIG_DST'), outbound: fixedDst(r, 'OUTBOUND_ORIG_DST') },
   };
 }
 
-function accessLog(text: string | undefined, bad: (name: string, why: string) => never): AccessLogFormat | null {
-  if (text === undefined || text === '') return null;
-  return text === 'apache' || text === 'json' ? text : bad('ACCESS_LOG', `"${text}" is neither apache nor json`);
+function tcpOptions(r: Reader, name: string, userTimeoutMs: number): TcpOptions {
+  return { keepAliveMs: r.duration(`${name}_KEEPALIVE`, KEEP_ALIVE_MS), userTimeoutMs: r.duration(`${name}_USER_TIMEOUT`, userTimeoutMs) };
+}
+
+function graceMs(r: Reader): number {
+  const seconds = r.get('SHUTDOWN_GRACE_SECONDS');
+  const period = r.duration('SHUTDOWN_GRACE_PERIOD', 30_000);
+  if (seconds === undefined) return period;
+  return r.parsed('SHUTDOWN_GRACE_SECONDS', seconds, (t) => (/^\d{1,6}$/.test(t) ? Number(t) * 1000 : null), 'a whole number of seconds', period);
+}
+
+function accessLog(r: Reader): AccessLogFormat | null {
+  const text = r.get('ACCESS_LOG') ?? '';
+  if (text === '') return null;
+  return r.parsed('ACCESS_LOG', text, (t) => (t === 'apache' || t === 'json' ? t : null), 'apache or json', 'apache');
+}
+
+/** "ip:port", or '' when it is not set */
+function fixedDst(r: Reader, name: string): string {
+  const text = r.get(name) ?? '';
+  if (text !== '') r.addr(name, text);
+  return text;
+}
+
+function durationMs(text: string): number | null {
+  const m = /^(\d+)(ms|s|m|h)?$/.exec(text);
+  return m === null ? null : Number(m[1]) * SUFFIX[(m[2] ?? 'ms') as keyof typeof SUFFIX];
 }
 
 function list(text: string): string[] {

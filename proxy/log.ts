@@ -33,6 +33,17 @@ export class Log {
   }
 }
 
+/**
+ * A level, or a filter in the form of Linkerd's log variables, e.g. "warn,linkerd=info,hickory=error": the most talkative level in it counts, for
+ * everything. null for what is neither.
+ */
 export function parseLevel(text: string): Level | null {
-  return Object.hasOwn(ORDER, text) ? (text as Level) : null;
+  let found: Level | null = null;
+  for (const part of text.split(',')) {
+    const name = part.slice(part.indexOf('=') + 1).trim().toLowerCase();
+    const level = name === 'trace' ? 'debug' : name === 'off' ? 'error' : name;
+    if (!Object.hasOwn(ORDER, level)) return null;
+    if (found === null || ORDER[level as Level] > ORDER[found]) found = level as Level;
+  }
+  return found;
 }

@@ -22,7 +22,7 @@ function readEnv(): ProxyEnv {
   try {
     return parseEnv(process.env);
   } catch (e) {
-    return fail(e instanceof EnvError ? `${e.message}. The variables are described in docs/proxy-environment.md.` : String(e));
+    return fail(e instanceof EnvError ? e.problems.join('\nmesh-proxy: ') : String(e));
   }
 }
 
@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     listen(env.listen.admin, env.tcp.inboundAccept, env.podIps, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
     listen(env.listen.tap, env.tcp.inboundAccept, env.podIps, proxy.acceptTap),
   ]);
+  proxy.onReady = () => log.info('ready', { sinceStartMs: Math.round(systemClock.now()) });
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
 
@@ -56,7 +57,10 @@ async function main(): Promise<void> {
 
   let ending = false;
   const end = (why: string): void => {
-    if (ending) return;
+    if (ending) {
+      log.info('stopped without waiting for what is still open', { why });
+      process.exit(0);
+    }
     ending = true;
     log.info('draining', { why, graceMs: env.shutdownGraceMs });
     for (const s of servers.slice(0, 2)) s.close();
@@ -65,9 +69,8 @@ async function main(): Promise<void> {
       process.exit(0);
     });
   };
-  proxy.onShutdown = () => end('asked by the admin endpoint');
-  process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => end('SIGINT'));
+  proxy.onShutdown = () => { if (!ending) end('asked by the admin endpoint'); };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal));
 }
 
 function pick(fixed: string, redirected: GetOrigDst | null): GetOrigDst {

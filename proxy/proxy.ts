@@ -51,6 +51,7 @@ const ANCHORS_POLL_MS = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const TARGET_TIMEOUT_MS = 10_000;
 const TARGET_IDLE_MS = 5 * 60_000;
+const MAX_ADMIN_CONNECTIONS = 64;
 const POOL = { idleMs: 30_000, maxConnections: 10_000, reuse: null };
 
 /** One proxy: every part, made once and wired together. Sockets come from outside. */
@@ -60,12 +61,15 @@ export class Proxy {
   readonly metrics: Metrics = createMetrics();
   private readonly balancerMetrics = new BalancerMetrics(this.metrics.registry);
   onShutdown: () => void = () => {};
+  /** called once, when the first certificate is there and traffic of the mesh can be served */
+  onReady: () => void = () => {};
   private readonly deps: ProxyDeps;
   private readonly core: Core;
   private readonly credentials: Credentials;
   private readonly terminator: Terminator;
   private readonly certifier: Certifier;
   private readonly stops: (() => void)[] = [];
+  private readonly adminSockets = new Set<Socket>();
 
   constructor(deps: ProxyDeps) {
     const { env, log, clock, random } = (this.deps = deps);
@@ -120,6 +124,7 @@ export class Proxy {
   }
 
   start(): void {
+    this.certifier.onFirst = () => this.onReady();
     this.certifier.start();
     this.pollAnchors();
     this.sweepMetrics();
@@ -136,10 +141,17 @@ export class Proxy {
 
   /** Connections to the admin port; in the pod, monitoring and the kubelet come in clear text. */
   acceptAdmin(socket: Socket, loopback: boolean): void {
-    const { log } = this.deps;
+    this.adminSockets.add(socket);
+    socket.once('close', () => this.adminSockets.delete(socket));
+    if (this.adminSockets.size > MAX_ADMIN_CONNECTIONS) {
+      // The oldest goes, not the newest: whoever holds connections cannot keep the kubelet's probes out.
+      this.core.reject('admin-connections');
+      this.adminSockets.values().next().value!.destroy();
+    }
+    const { log, env } = this.deps;
     const { name, anchors, leaf } = this.credentials;
     const deps = {
-      registry: this.metrics.registry, log, ready: () => this.ready, shutdown: () => this.onShutdown(),
+      registry: this.metrics.registry, log, env, ready: () => this.ready, shutdown: () => this.onShutdown(),
       identity: () => ({ identity: name, chain: leaf?.chain ?? '', anchors }),
     };
     this.core.serve(socket, 1, adminService(deps, loopback), Buffer.alloc(0), false);

@@ -1,13 +1,18 @@
-/** :4191. GET /metrics /ready /live /identity; GET and PUT /proxy-log-level and POST /shutdown from loopback only. Served by the proxy's own codec. */
+/**
+ * :4191. GET /metrics /ready /live /identity /env.json; GET and PUT /proxy-log-level and POST /shutdown from loopback only. Served by the proxy's own codec, in
+ * clear text, as monitoring and the kubelet come.
+ */
 import type { IdentityReport } from '../../api/identity-status.ts';
+import type { ProxyEnv } from '../env.ts';
 import type { Log } from '../log.ts';
 import { parseLevel } from '../log.ts';
-import { ResponseHead, type RequestHead, type ResponseStream, type Service } from '../message/contract.ts';
+import { field, ResponseHead, type RequestHead, type ResponseStream, type Service } from '../message/contract.ts';
 import type { Registry } from '../telemetry/registry.ts';
 
 export interface AdminDeps {
   registry: Registry;
   log: Log;
+  env: ProxyEnv;
   ready: () => boolean;
   /** whom this proxy is and whom it trusts; certificates are public */
   identity: () => IdentityReport;
@@ -15,19 +20,42 @@ export interface AdminDeps {
   shutdown: () => void;
 }
 
-interface Answer { status: number; body: string; type?: string }
+interface Answer { status: number; body: string; type?: string; allow?: string }
+/** `loopback`: the client is on this host */
+interface Asked { deps: AdminDeps; head: RequestHead; body: string; loopback: boolean }
+interface Endpoint { methods: readonly string[]; loopback?: boolean; answer: (asked: Asked) => Answer }
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const MAX_BODY = 1024;
+/** Smaller answers are not worth a compressor's memory. */
+const GZIP_FROM = 32 * 1024;
+const READ = ['GET', 'HEAD'];
 
-/** The admin endpoints for one connection; `loopback` when the client is on this host. */
+const ENDPOINTS: Record<string, Endpoint> = {
+  '/metrics': { methods: READ, answer: ({ deps }) => ({ status: 200, body: deps.registry.expose(), type: METRICS_TYPE }) },
+  '/ready': { methods: READ, answer: ({ deps }) => (deps.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready: no certificate yet\n' }) },
+  '/live': { methods: READ, answer: () => ({ status: 200, body: 'live\n' }) },
+  '/identity': { methods: READ, answer: ({ deps }) => ({ status: 200, body: JSON.stringify(deps.identity()), type: 'application/json' }) },
+  '/env.json': { methods: READ, answer: ({ deps }) => ({ status: 200, body: `${JSON.stringify(deps.env, shownOf, 2)}\n`, type: 'application/json' }) },
+  '/proxy-log-level': { methods: [...READ, 'PUT'], loopback: true, answer: logLevel },
+  '/shutdown': {
+    methods: ['POST'], loopback: true,
+    answer: ({ deps }) => {
+      deps.shutdown();
+      return { status: 200, body: 'shutdown\n' };
+    },
+  },
+};
+
+/** The admin endpoints for one connection. */
 export function adminService(deps: AdminDeps, loopback: boolean): Service {
   return (head, ended, client) => {
     let body = '';
-    const finish = (): void => send(client, head, route(deps, loopback, head, body));
+    const finish = (): void => send(client, head, route({ deps, head, body, loopback }));
     if (ended) finish();
     return {
       data(buf, start, end) {
+        client.credit(end - start);
         body = (body + buf.toString('latin1', start, end)).slice(0, MAX_BODY);
       },
       end: finish,
@@ -37,44 +65,38 @@ export function adminService(deps: AdminDeps, loopback: boolean): Service {
   };
 }
 
-function send(client: ResponseStream, head: RequestHead, a: Answer): void {
-  const body = Buffer.from(a.body, 'utf8');
-  client.head(new ResponseHead(a.status, ['content-type', a.type ?? 'text/plain'], body.length));
-  if (head.method !== 'HEAD' && body.length > 0) client.data(body, 0, body.length);
+function route(asked: Asked): Answer {
+  const { head, loopback } = asked;
+  const endpoint = ENDPOINTS[head.path.split('?')[0]!];
+  if (endpoint === undefined) return { status: 404, body: `not found; there are ${Object.keys(ENDPOINTS).join(' ')}\n` };
+  const allow = endpoint.methods.join(', ');
+  if (!endpoint.methods.includes(head.method)) return { status: 405, body: `use ${allow}\n`, allow };
+  if (endpoint.loopback === true && !loopback) return { status: 403, body: 'from inside the pod only\n' };
+  return endpoint.answer(asked);
+}
+
+function send(client: ResponseStream, request: RequestHead, a: Answer): void {
+  let body: Buffer = Buffer.from(a.body, 'utf8');
+  const fields = ['content-type', a.type ?? 'text/plain; charset=utf-8', 'cache-control', 'no-store'];
+  if (a.allow !== undefined) fields.push('allow', a.allow);
+  if (body.length >= GZIP_FROM && /\bgzip\b/.test(field(request.fields, 'accept-encoding') ?? '')) {
+    fields.push('content-encoding', 'gzip');
+    body = process.getBuiltinModule('node:zlib').gzipSync(body, { level: 1 });
+  }
+  client.head(new ResponseHead(a.status, fields, body.length));
+  if (request.method !== 'HEAD' && body.length > 0) client.data(body, 0, body.length);
   client.end(null);
 }
 
-function route(deps: AdminDeps, loopback: boolean, head: RequestHead, body: string): Answer {
-  const path = head.path.split('?')[0]!;
-  const read = head.method === 'GET' || head.method === 'HEAD';
-  switch (path) {
-    case '/metrics': return read ? { status: 200, body: deps.registry.expose(), type: METRICS_TYPE } : notAllowed('GET');
-    case '/ready': return deps.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready: no certificate yet\n' };
-    case '/identity': return read ? { status: 200, body: JSON.stringify(deps.identity()), type: 'application/json' } : notAllowed('GET');
-    case '/live': return { status: 200, body: 'live\n' };
-    case '/proxy-log-level': return loopback ? logLevel(deps.log, head.method, body) : forbidden();
-    case '/shutdown':
-      if (!loopback) return forbidden();
-      if (head.method !== 'POST') return notAllowed('POST');
-      deps.shutdown();
-      return { status: 200, body: 'shutting down\n' };
-    default: return { status: 404, body: 'not found; there are /metrics /ready /live /identity /proxy-log-level /shutdown\n' };
-  }
-}
-
-function logLevel(log: Log, method: string, body: string): Answer {
-  if (method === 'GET') return { status: 200, body: `${log.level}\n` };
-  if (method !== 'PUT') return notAllowed('GET and PUT');
+function logLevel({ deps: { log }, head, body }: Asked): Answer {
+  if (head.method !== 'PUT') return { status: 200, body: `${log.level}\n` };
   const level = parseLevel(body.trim());
   if (level === null) return { status: 400, body: `"${body.trim()}" is not a log level; use error, warn, info or debug\n` };
   log.setLevel(level);
   return { status: 204, body: '' };
 }
 
-function forbidden(): Answer {
-  return { status: 403, body: 'from inside the pod only\n' };
-}
-
-function notAllowed(methods: string): Answer {
-  return { status: 405, body: `use ${methods}\n` };
+/** The configuration holds no secret (the token is in a file), only trust anchors, which /identity shows. */
+function shownOf(key: string, value: unknown): unknown {
+  return key === 'anchors' && value !== '' ? '(given inline)' : value;
 }

@@ -10,6 +10,7 @@ import type { Channel } from './watch.ts';
 
 /** Share of a leaf's lifetime after which it is renewed, as Linkerd. */
 const RENEW_AT = 0.7;
+const TIMEOUT_MS = 10_000;
 const MIN_RENEW_MS = 2_000;
 const MAX_RENEW_MS = 24 * 3600_000;
 
@@ -28,6 +29,8 @@ export class Certifier {
   private readonly log: Log;
   private readonly backoff: Backoff;
   private stopped = false;
+  /** called once, with the first leaf in use */
+  onFirst: () => void = () => {};
 
   constructor(channel: Channel, env: ProxyEnv['identity'], credentials: Credentials, readToken: () => Promise<Uint8Array>, log: Log) {
     this.channel = channel;
@@ -64,12 +67,11 @@ export class Certifier {
   /** One exchange; resolves with the leaf's remaining lifetime in milliseconds. */
   private async renew(): Promise<number> {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-    const { clock, service, authority } = this.channel;
-    const answer = await unary(service, authority, CERTIFY, {
+    const answer = await unary(this.channel, CERTIFY, {
       identity: this.env.name,
       token: await this.readToken(),
       certificateSigningRequest: createCsr(privateKey, this.env.name, this.env.spiffe === '' ? undefined : this.env.spiffe),
-    });
+    }, TIMEOUT_MS);
     const notAfter = Number(answer.validUntil?.seconds ?? 0n) * 1000;
     this.credentials.setLeaf({
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
@@ -77,10 +79,11 @@ export class Certifier {
       notAfter,
     });
     this.stats.refreshes++;
-    this.stats.refreshedAt = clock.wall();
+    this.stats.refreshedAt = this.channel.clock.wall();
     this.stats.notAfter = notAfter;
     this.log.info('certified', { identity: this.env.name, until: new Date(notAfter).toISOString() });
-    return notAfter - clock.wall();
+    if (this.stats.refreshes === 1) this.onFirst();
+    return notAfter - this.channel.clock.wall();
   }
 }
 

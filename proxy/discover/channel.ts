@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Service } from '../message/contract.ts';
 import { respondError } from '../respond.ts';
 import type { CounterFamily } from '../telemetry/registry.ts';
+import { Backoff } from './backoff.ts';
 
 /** Addresses of a host name; empty when it does not resolve. */
 export type Resolve = (host: string) => Promise<string[]>;
@@ -34,7 +35,8 @@ export function countLookups(resolve: Resolve, family: CounterFamily, client: st
 }
 
 const REFRESH_MS = 30_000;
-const RETRY_MS = 1_000;
+/** Lookups that failed are tried again after this long, doubling. */
+const RETRY_MS = { base: 500, max: 10_000 };
 
 /** A control-plane service as a Service: its addresses from DNS, refreshed, balanced and connected to like any other destination. */
 export class ControlChannel {
@@ -46,28 +48,38 @@ export class ControlChannel {
   private readonly log: Log;
   private current = '';
   private stopped = false;
+  private readonly backoff: Backoff;
+  private readonly random: () => number;
 
   constructor(addr: ServiceAddr, config: BalancerConfig, resolve: Resolve, log: Log) {
     this.addr = addr;
     this.resolve = resolve;
     this.log = log;
     this.authority = `${addr.host.replace(/\.$/, '')}:${addr.port}`;
+    this.random = config.random;
+    this.backoff = new Backoff(config.pool.clock, config.random, RETRY_MS.base, RETRY_MS.max);
     this.balancer = new Balancer(this.authority, config);
     this.service = dispatch({ balancer: this.balancer, protocol: () => 'http2', fail: respondError, maxTries: 3 });
     void this.refresh();
   }
 
   private async refresh(): Promise<void> {
-    let next = REFRESH_MS;
+    let ips: string[] = [];
     try {
-      const ips = [...await this.resolve(this.addr.host)].sort();
-      if (ips.length > 0 && ips.join() !== this.current) this.replace(ips);
+      ips = [...await this.resolve(this.addr.host)].sort();
     } catch (e) {
-      // What was resolved last stays in use.
       this.log.debug('a control-plane service does not resolve', { host: this.addr.host, error: (e as Error).message });
-      next = RETRY_MS;
     }
-    if (!this.stopped) this.balancer.clock.after(next, () => void this.refresh());
+    if (this.stopped) return;
+    if (ips.length === 0) {
+      // What was resolved last stays in use.
+      this.backoff.schedule(() => void this.refresh());
+      return;
+    }
+    this.backoff.reset();
+    if (ips.join() !== this.current) this.replace(ips);
+    // Pods of one rollout would otherwise all ask at the same moment.
+    this.balancer.clock.after(REFRESH_MS * (0.9 + 0.2 * this.random()), () => void this.refresh());
   }
 
   private replace(ips: string[]): void {
@@ -84,6 +96,7 @@ export class ControlChannel {
 
   stop(): void {
     this.stopped = true;
+    this.backoff.stop();
     this.balancer.clear();
   }
 }

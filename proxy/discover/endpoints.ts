@@ -1,7 +1,11 @@
+import type { Timer } from '../../lib/clock.ts';
 import type { Balancer } from '../balance/balancer.ts';
 import { addrOf, endpointOf } from './convert.ts';
 import { DESTINATION_GET } from './methods.ts';
 import { Watch, type Channel } from './watch.ts';
+
+/** After a stream was opened again: how long after its first message the rest may come, before what it did not name counts as gone. */
+const SETTLE_MS = 200;
 
 /**
  * Keeps a balancer's endpoints as Destination.Get says. While the stream is down the last known endpoints stay; after it
@@ -10,7 +14,9 @@ import { Watch, type Channel } from './watch.ts';
 export function watchEndpoints(channel: Channel, path: string, context: string, balancer: Balancer): () => void {
   let stale: Set<string> | null = null;
   let known = new Map<string, { ip: string; port: number }>();
+  let timer: Timer | null = null;
   const settle = (): void => {
+    timer = null;
     if (stale === null) return;
     const gone = [...stale].flatMap((key) => known.get(key) ?? []);
     for (const key of stale) known.delete(key);
@@ -28,7 +34,7 @@ export function watchEndpoints(channel: Channel, path: string, context: string, 
         }
         balancer.add(infos);
         // A server sends what it has in one message; a moment is allowed for more before the rest counts as gone.
-        if (stale !== null) channel.clock.after(200, settle);
+        if (stale !== null) timer ??= channel.clock.after(SETTLE_MS, settle);
       } else if (update.case === 'remove') {
         const addrs = update.value.addrs.map(addrOf);
         for (const a of addrs) known.delete(`${a.ip} ${a.port}`);
@@ -40,9 +46,15 @@ export function watchEndpoints(channel: Channel, path: string, context: string, 
       }
     },
     ended: () => {
+      // Otherwise it would end the wait of a stream that has not said anything yet, and take every endpoint away.
+      channel.clock.cancel(timer);
+      timer = null;
       stale = new Set(known.keys());
       return false;
     },
   });
-  return () => watch.stop();
+  return () => {
+    channel.clock.cancel(timer);
+    watch.stop();
+  };
 }

@@ -1,4 +1,5 @@
 /** A gRPC client on the proxy's own layers: one call is one exchange on a Service. */
+import type { Clock } from '../../lib/clock.ts';
 import { decode, encode, type Init, type Plain, type Table } from '../../lib/grpc/wire.ts';
 import { frame, FrameParser } from '../../lib/grpc/frame.ts';
 import { decodeMessage, parseStatus, STATUS, statusName, statusOfHttp, type StatusCode } from '../../lib/grpc/status.ts';
@@ -39,13 +40,20 @@ export function call<Req, Res>(service: Service, authority: string, method: Meth
   return () => answer.cancel();
 }
 
-/** Resolves with the only message of a unary call; rejects with GrpcError. */
-export async function unary<Req, Res>(service: Service, authority: string, method: Method<Req, Res>, request: Init<Req>): Promise<Plain<Res>> {
+/** Resolves with the only message of a unary call; rejects with GrpcError, after `timeoutMs` at the latest. */
+export async function unary<Req, Res>(
+  { service, authority, clock }: { service: Service; authority: string; clock: Clock }, method: Method<Req, Res>, request: Init<Req>, timeoutMs: number,
+): Promise<Plain<Res>> {
   return new Promise((resolve, reject) => {
     let answer: Plain<Res> | null = null;
-    call(service, authority, method, request, {
+    const timer = clock.after(timeoutMs, () => {
+      cancel();
+      reject(new GrpcError(STATUS.DEADLINE_EXCEEDED, `no answer in ${timeoutMs / 1000} s`));
+    });
+    const cancel = call(service, authority, method, request, {
       message: (m) => { answer = m; },
       end: (error) => {
+        clock.cancel(timer);
         if (error !== null) reject(error);
         else if (answer === null) reject(new GrpcError(STATUS.INTERNAL, 'the call ended without a message'));
         else resolve(answer);

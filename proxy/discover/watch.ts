@@ -12,6 +12,9 @@ export interface WatchHandlers<Res> {
   ended: (error: GrpcError | null) => boolean;
 }
 
+/** A stream that lasted this long was a good one: when it ends, the next is opened soon. A server that ends each right after its first message is not stormed. */
+const GOOD_MS = 10_000;
+
 /** A server-streaming call that is opened again, with jittered backoff, whenever it ends. */
 export class Watch<Req, Res> {
   private readonly channel: Channel;
@@ -35,15 +38,16 @@ export class Watch<Req, Res> {
 
   private open(): void {
     if (this.stopped) return;
+    const openedAt = this.channel.clock.now();
     this.cancelCall = call(this.channel.service, this.channel.authority, this.method, this.request, {
       message: (m) => {
         this.live = true;
-        this.backoff.reset();
         this.handlers.message(m);
       },
       end: (error) => {
         this.live = false;
         if (this.stopped) return;
+        if (this.channel.clock.now() - openedAt >= GOOD_MS) this.backoff.reset();
         if (this.handlers.ended(error)) this.stop();
         else this.backoff.schedule(() => this.open());
       },
