@@ -67,8 +67,7 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
     const resource = route && routes.resource(route.kind);
     if (!route || !resource) return;
     const { metadata, status } = route.object;
-    const wanted = (await reports.once(key)).reports;
-    const parents = parentsWith(status?.parents ?? [], wanted, metadata.generation ?? 0, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    const parents = parentsWith(status?.parents ?? [], routeReports(route, sources(changes.view)), metadata.generation ?? 0, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z'));
     if (parents === undefined) return;
     const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: { parents } };
     try {
