@@ -33,7 +33,7 @@ async function measure(o: Options, pods: Pods, dir: string, binaries: MeshBinari
   const subjects = await startSubjects(o.subjects, runtimes, { ...stage, watch: { gc: o.profile.length === 0, probe: o.profile.length > 0 } });
   await sleep(1000);
   for (const p of subjects.flatMap((s) => s.processes)) p.process.check();
-  if (o.profile.length > 0) return { rows: [], latency: [], memory: [], profiles: await profileCases(o.profile, subjects, tools, o.seconds, o.profileDir, log) };
+  if (o.profile.length > 0) return { rows: [], latency: [], memory: [], profiles: await profileCases(o.profile, subjects, tools, o, binaries.proxy, log) };
   const firstBulk = o.cases.find((c) => c.bulk);
   const baseline = async (c: typeof CASES[number]): Promise<Row[]> => (c === firstBulk ? [await measureOpenssl(pods, dir, o.proxyCore, o.seconds, c)] : []);
   const rows = await measureSpeed(o.cases, subjects, tools, o, log, baseline);
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
   checkMachine(o);
   await ensureTools(log);
   const started = performance.now();
-  const measured = await withPods(o, log, async (pods, dir, binaries) => measure(o, pods, dir, binaries));
+  const measured = await withPods({ ...o, profiles: o.profile.length > 0 }, log, async (pods, dir, binaries) => measure(o, pods, dir, binaries));
   const cpu = os.cpus()[0]?.model ?? 'unknown CPU';
   console.log(`\n${report(o, cpu, measured)}\n\nIt took ${((performance.now() - started) / 60_000).toFixed(1)} minutes.`);
   if (o.json !== '') writeFileSync(o.json, `${JSON.stringify({ cpu, node: process.version, options: o, ...measured }, null, 2)}\n`);

@@ -1,4 +1,4 @@
-import type { Frame } from './cpu-profile.ts';
+import type { Frame } from './v8-profile.ts';
 
 const WIDTH = 1400;
 const ROW = 17;

@@ -14,6 +14,8 @@ export interface LabOptions {
   loadCore: number;
   /** K=V, added to the proxy's environment */
   proxyEnv: string[];
+  /** profiles are taken: the bundle is to be readable */
+  profiles?: boolean;
 }
 
 export function checkMachine(o: LabOptions): void {
@@ -44,7 +46,7 @@ export async function withPods<T>(o: LabOptions, log: (line: string) => void, us
     pods = await makePods();
     log('bundling the proxy');
     const binaries = new MeshBinaries(dir, o.proxyEnv);
-    await binaries.build();
+    await binaries.build(o.profiles === true);
     return await use(pods, dir, binaries);
   } finally {
     clean();

@@ -40,8 +40,9 @@ export class MeshBinaries {
     this.env = Object.fromEntries([...SPECS.proxy.env, ...env].map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
   }
 
-  async build(): Promise<void> {
-    await bundle(ROOT, this.dir, TARGETS.filter((t) => t.name === 'proxy' || t.name === 'redirect'));
+  /** `readable`: with white space and the names of the modules, for profiles; the code is the same. */
+  async build(readable: boolean): Promise<void> {
+    await bundle(ROOT, this.dir, TARGETS.filter((t) => t.name === 'proxy' || t.name === 'redirect').map((t) => (readable ? { ...t, compact: false } : t)));
     // koffi is not in the bundle: it brings a native library.
     if (!existsSync(path.join(this.dir, 'node_modules'))) symlinkSync(path.join(ROOT, 'node_modules'), path.join(this.dir, 'node_modules'));
   }

@@ -35,7 +35,7 @@ export async function measureOpenssl(pods: Pods, dir: string, core: number, seco
   return {
     subject: OPENSSL, case: c,
     samples: [{
-      requests: NaN, perSecond: NaN, p50: NaN, p99: NaN, errors: 0, bytes: to - from, seconds: (end - start) / 1000, cpu: sum('user') + sum('kernel'), kernel: sum('kernel'), pause: NaN,
+      requests: NaN, perSecond: NaN, p50: NaN, p99: NaN, errors: 0, bytes: to - from, seconds: (end - start) / 1000, cpu: sum('user') + sum('kernel'), kernel: sum('kernel'), pause: NaN, gcShare: NaN,
     }],
   };
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { caseNamed } from './cases.ts';
-import { topFunctions, tree, type CpuProfile } from './cpu-profile.ts';
+import { allocationTree, bundlePlaces, topFunctions, tree, type CpuProfile } from './v8-profile.ts';
 import { flameGraph } from './flame.ts';
 import { bulkTable, latencyTable, median, memoryTable, speedTable } from './report.ts';
 import type { Sample } from './speed.ts';
 
-const sample = (o: Partial<Sample>): Sample => ({ requests: 100_000, perSecond: 1000, p50: 1, p99: NaN, errors: 0, bytes: 0, seconds: 2, cpu: 1, kernel: 0.5, pause: NaN, ...o });
+const sample = (o: Partial<Sample>): Sample => ({ requests: 100_000, perSecond: 1000, p50: 1, p99: NaN, errors: 0, bytes: 0, seconds: 2, cpu: 1, kernel: 0.5, pause: NaN, gcShare: NaN, ...o });
 const cells = (line: string): string[] => line.split('|').slice(1, -1).map((c) => c.trim());
 
 describe('bench: tables', () => {
@@ -14,13 +14,13 @@ describe('bench: tables', () => {
     const c = caseNamed('h1-32');
     const lines = speedTable([
       { subject: 'haproxy', case: c, samples: [sample({ cpu: 1 }), sample({ cpu: 9 }), sample({ cpu: 2, errors: 3 })] },
-      { subject: 'mesh', case: c, samples: [sample({ cpu: 3, kernel: 2.25, pause: 4 })] },
+      { subject: 'mesh', case: c, samples: [sample({ cpu: 3, kernel: 2.25, pause: 4, gcShare: 0.1 })] },
       { subject: 'nginx', case: c, samples: [] },
     ], 'haproxy').split('\n').slice(2).map(cells);
     assert.deepEqual(lines, [
-      ['h1-32', 'haproxy', '1000', '1.00', '-', '2.000', '1.00', '25', '-', '3'],
-      ['h1-32', 'mesh', '1000', '1.00', '-', '3.000', '1.50', '75', '4.0', '0'],
-      ['h1-32', 'nginx', '-', '-', '-', '-', '-', '-', '-', '-'],
+      ['h1-32', 'haproxy', '1000', '1.00', '-', '2.000', '1.00', '25', '-', '-', '3'],
+      ['h1-32', 'mesh', '1000', '1.00', '-', '3.000', '1.50', '75', '10', '4.0', '0'],
+      ['h1-32', 'nginx', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
     ]);
   });
 
@@ -30,7 +30,7 @@ describe('bench: tables', () => {
       { subject: 'mesh', case: c, samples: [sample({ bytes: 1e9, cpu: 2 })] }, { subject: 'openssl', case: c, samples: [sample({ bytes: 2e9, cpu: 2 })] },
       { subject: 'mesh', case: caseNamed('h1-32'), samples: [sample({})] },
     ], 'openssl').split('\n').slice(2).map(cells);
-    assert.deepEqual(lines, [['', 'openssl', '1000', '1000', '1.00', '-'], ['tcp-down', 'mesh', '500', '500', '0.50', '-']]);
+    assert.deepEqual(lines, [['', 'openssl', '1000', '1000', '1.00', '-', '-'], ['tcp-down', 'mesh', '500', '500', '0.50', '-', '-']]);
   });
 
   it('show what is added to the latency without a proxy', () => {
@@ -46,22 +46,30 @@ describe('bench: tables', () => {
   });
 });
 
-describe('bench: CPU profiles', () => {
+describe('bench: profiles', () => {
   const node = (id: number, functionName: string, url: string, children: number[]): CpuProfile['nodes'][number] => ({ id, callFrame: { functionName, url, lineNumber: 6 }, children });
+  const places = bundlePlaces('import a\n// proxy/io/wire.ts\n\n\nx\n\nfunction outer() {}\n// proxy/main.ts\n');
   const profile: CpuProfile = {
     nodes: [node(1, '(root)', '', [2, 3]), node(2, '(idle)', '', []), node(3, 'outer', 'file:///x/proxy.mjs', [4, 5]), node(4, '', 'node:net', []), node(5, 'outer', 'file:///x/proxy.mjs', [])],
     samples: [2, 3, 4, 4, 5], timeDeltas: [1000, 10, 20, 30, 40],
   };
 
   it('give each function its share, idle time left out and recursion counted once', () => {
-    const root = tree(profile);
+    const root = tree(profile, places);
     assert.equal(root.total, 100);
-    assert.deepEqual(topFunctions(root, 9), [{ name: 'outer proxy.mjs:7', self: 0.5, total: 1 }, { name: '(anonymous) node:net:7', self: 0.5, total: 0.5 }]);
+    assert.deepEqual(topFunctions(root, 9), [{ name: 'outer proxy/io/wire.ts+5', self: 0.5, total: 1 }, { name: '(anonymous) node:net:7', self: 0.5, total: 0.5 }]);
     assert.equal(topFunctions(root, 1).length, 1);
+    assert.equal(places(1), 'bundle:1');
+  });
+
+  it('of allocations give the same tree', () => {
+    const callFrame = { functionName: 'f', url: '', lineNumber: 0 };
+    const root = allocationTree({ head: { callFrame, selfSize: 1, children: [{ callFrame, selfSize: 2, children: [] }] } }, places);
+    assert.deepEqual(root, { name: 'f', self: 1, total: 3, children: [{ name: 'f', self: 2, total: 2, children: [] }] });
   });
 
   it('become a flame graph', () => {
-    const svg = flameGraph(tree(profile), 'a < b');
+    const svg = flameGraph(tree(profile, places), 'a < b');
     assert.match(svg, /^<svg [^>]+>\n<text[^>]+>a &lt; b<\/text>/);
     assert.equal([...svg.matchAll(/<rect /g)].length, 4);
     assert.match(svg, /<title>\(anonymous\) node:net:7: 50\.00 %, by itself 50\.00 %<\/title><rect x="0\.0"[^>]+ width="700\.0"/);

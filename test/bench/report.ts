@@ -29,11 +29,11 @@ export function speedTable(rows: Row[], baseline: string): string {
     const errors = r.samples.reduce((n, s) => n + s.errors, 0);
     return [
       r.case.name, r.subject, fixed(of((s) => s.perSecond), 0), fixed(of((s) => s.p50), 2), fixed(of((s) => s.p99), 2), fixed(cpuOf(r), 3),
-      base === undefined ? '-' : fixed(cpuOf(r) / cpuOf(base), 2), fixed(of((s) => s.kernel / s.cpu) * 100, 0), fixed(largest(r.samples.map((s) => s.pause)), 1),
+      base === undefined ? '-' : fixed(cpuOf(r) / cpuOf(base), 2), fixed(of((s) => s.kernel / s.cpu) * 100, 0), fixed(of((s) => s.gcShare) * 100, 0), fixed(largest(r.samples.map((s) => s.pause)), 1),
       r.samples.length === 0 ? '-' : String(errors),
     ];
   });
-  return table(['case', 'subject', 'req/s', 'p50 ms', 'p99 ms', 'CPU s/100k', `to ${baseline}`, 'kernel %', 'longest GC ms', 'errors'], lines, 2);
+  return table(['case', 'subject', 'req/s', 'p50 ms', 'p99 ms', 'CPU s/100k', `to ${baseline}`, 'kernel %', 'GC %', 'longest GC ms', 'errors'], lines, 2);
 }
 
 /** Transfers. `baseline`: the subject of the ratios, which has one row for all cases. */
@@ -43,9 +43,9 @@ export function bulkTable(rows: Row[], baseline: string): string {
   const bulk = rows.filter((r) => r.case.bulk && r.subject !== baseline);
   const lines = (base === undefined ? bulk : [base, ...bulk]).map((r) => [
     r === base ? '' : r.case.name, r.subject, fixed(median(r.samples.map((s) => s.bytes / s.seconds / 1e6)), 0), fixed(perCpu(r), 0), fixed(perCpu(r) / perCpu(base), 2),
-    fixed(largest(r.samples.map((s) => s.pause)), 1),
+    fixed(median(r.samples.map((s) => s.gcShare)) * 100, 0), fixed(largest(r.samples.map((s) => s.pause)), 1),
   ]);
-  return table(['case', 'subject', 'MB/s', 'MB per CPU s', `to ${baseline}`, 'longest GC ms'], lines, 2);
+  return table(['case', 'subject', 'MB/s', 'MB per CPU s', `to ${baseline}`, 'GC %', 'longest GC ms'], lines, 2);
 }
 
 /** Percentiles, and in brackets what is added to those without a proxy at the same rate. */

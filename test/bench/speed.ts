@@ -11,6 +11,8 @@ export interface Sample extends LoadResult {
   kernel: number;
   /** longest stop by garbage collection, ms; NaN where it cannot be told */
   pause: number;
+  /** all stops by garbage collection, as a share of `cpu` */
+  gcShare: number;
 }
 
 export interface Row {
@@ -30,7 +32,9 @@ export async function sample(s: Subject, c: LoadCase, tools: LoadTools, seconds:
   const sum = (part: 'user' | 'kernel'): number => used.reduce((n, u, i) => n + u[part] - before[i]![part], 0);
   const pauses = s.proxies.flatMap((p) => p.takePauses());
   for (const p of s.processes) p.process.check();
-  return { ...result, cpu: sum('user') + sum('kernel'), kernel: sum('kernel'), pause: pauses.length === 0 ? NaN : Math.max(...pauses) };
+  const cpu = sum('user') + sum('kernel');
+  const stopped = pauses.reduce((n, ms) => n + ms, 0) / 1000;
+  return { ...result, cpu, kernel: sum('kernel'), pause: pauses.length === 0 ? NaN : Math.max(...pauses), gcShare: pauses.length === 0 ? NaN : stopped / cpu };
 }
 
 /** Every case against every subject, alternated; so many rounds. The first run of each is preceded by a warm-up: what a proxy that runs for days has. */
