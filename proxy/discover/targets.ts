@@ -5,7 +5,7 @@ import { STATUS } from '../../lib/grpc/status.ts';
 import type { Log } from '../log.ts';
 import type { EndpointInfo } from '../balance/endpoint.ts';
 import { compileOutbound, forwardAll, refuseAll } from '../policy/outbound/compile.ts';
-import { PolicyError, type BackendRef, type OutboundModel } from '../policy/outbound/model.ts';
+import type { BackendRef, OutboundModel } from '../policy/outbound/model.ts';
 import { Budgets } from '../routes/budgets.ts';
 import type { BuiltRoutes } from '../routes/build.ts';
 import { endpointOf, ipMessage } from './convert.ts';
@@ -103,11 +103,11 @@ export class Target {
     try {
       model = compile();
     } catch (e) {
-      if (!(e instanceof PolicyError)) throw e;
       const { log, onPolicy } = this.config;
-      log.warn('a policy of the control plane cannot be followed; the last good one stays', { dst: addrText(this.dst), error: e.message });
+      const { message } = e as Error;
+      log.warn('a policy of the control plane cannot be followed; the last good one stays', { dst: addrText(this.dst), error: message });
       onPolicy(false);
-      if (this.routes === null && this.next === null) this.use(refuseAll(e.message));
+      if (this.routes === null && this.next === null) this.use(refuseAll(message));
       return;
     }
     this.use(model, () => this.config.onPolicy(true));
