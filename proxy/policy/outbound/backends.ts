@@ -9,15 +9,13 @@ import { backoffOf, metaOf, millisOf } from './wire.ts';
 type Any = Plain<HttpRoute_Distribution> | Plain<GrpcRoute_Distribution> | Plain<OpaqueRoute_Distribution> | Plain<TlsRoute_Distribution>;
 type RouteBackendOf<D> = D extends { kind: infer K } ? K extends { case: 'firstAvailable'; value: { backends: readonly (infer B)[] } } ? B : never : never;
 
-const NO_BACKEND = { filters: [] };
-
 /** `filters` reads what is particular to one kind of route. */
 export function compileDistribution<D extends Any, F>(d: D | undefined, accrual: AccrualPolicy | null, filters: (b: RouteBackendOf<D>) => F): Distribution<Backend & { filters: F }> {
-  const one = (b: { backend?: Plain<Message> }): Backend & { filters: F } => ({ ...compileBackend(b.backend, accrual), filters: filters(b as RouteBackendOf<D>) });
+  const one = (b: { backend?: Plain<Message>; filters?: unknown }): Backend & { filters: F } => ({ ...compileBackend(b.backend, accrual), filters: filters({ filters: [], ...b } as RouteBackendOf<D>) });
   const kind = d?.kind;
   if (kind?.case === 'firstAvailable' && kind.value.backends.length > 0) return { kind: 'first', backends: kind.value.backends.map(one) };
   if (kind?.case !== 'randomAvailable') return { kind: 'empty' };
-  const backends = kind.value.backends.flatMap(({ backend, weight }) => (weight === 0 ? [] : [{ backend: one(backend ?? NO_BACKEND), weight }]));
+  const backends = kind.value.backends.flatMap(({ backend, weight }) => (weight === 0 ? [] : [{ backend: one(backend ?? {}), weight }]));
   return backends.length === 0 ? { kind: 'empty' } : { kind: 'random', backends };
 }
 

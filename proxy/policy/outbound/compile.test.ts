@@ -59,7 +59,7 @@ describe('outbound policies, compiled', () => {
     fc.assert(fc.property(message(t.outbound_OutboundPolicy), request, (policy, r) => {
       let model: OutboundModel;
       try {
-        model = compiled(policy as Init<OutboundPolicy>);
+        model = compiled(policy);
       } catch (e) {
         assert.ok(e instanceof PolicyError, String(e));
         return;
