@@ -22,12 +22,13 @@ function compileFilter(filter: RouteFilter, matches: readonly RequestMatch[], wh
   if (context.kind === 'GRPCRoute' && !ON_GRPC.has(filter.type)) return problems.rule('UnsupportedValue', where, `"${filter.type}" is no filter of a GRPCRoute`);
   switch (filter.type) {
     case 'RequestHeaderModifier':
-      return { kind: 'request-headers', changes: headerChanges(filter.requestHeaderModifier) };
+      return { kind: 'request-headers', changes: headerChanges(filter.requestHeaderModifier, `${where}.requestHeaderModifier`, problems) };
     case 'ResponseHeaderModifier':
-      return { kind: 'response-headers', changes: headerChanges(filter.responseHeaderModifier) };
+      return { kind: 'response-headers', changes: headerChanges(filter.responseHeaderModifier, `${where}.responseHeaderModifier`, problems) };
     case 'RequestRedirect': {
       const { scheme, hostname, port, path, statusCode = REDIRECT_STATUS } = filter.requestRedirect ?? {};
       const change = pathChange(path, matches, where, problems);
+      if (statusCode < 300 || statusCode > 399) return problems.rule('UnsupportedValue', `${where}.requestRedirect.statusCode`, `${statusCode} is no redirect`);
       return {
         kind: 'redirect', status: statusCode,
         ...(scheme !== undefined && { scheme }), ...(hostname !== undefined && { host: hostname }), ...(port !== undefined && { port }), ...(change && { path: change }),
@@ -52,13 +53,33 @@ function compileFilter(filter: RouteFilter, matches: readonly RequestMatch[], wh
   }
 }
 
-function headerChanges({ add = [], set = [], remove = [] }: HeaderFilter = {}): HeaderChanges {
-  const pairs = (list: { name: string; value: string }[]) => list.map(({ name, value }): [string, string] => [name.toLowerCase(), value]);
-  return { add: pairs(add), set: pairs(set), remove: remove.map((name) => name.toLowerCase()) };
+/** RFC 9110 token. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Fields that describe a message as one connection carries it: a change of them would make two hops see two messages (RFC 9112 6). */
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te', 'trailer']);
+
+/** One header that cannot be changed makes the rule one that cannot be followed: a proxy would refuse the whole policy. */
+function headerChanges({ add = [], set = [], remove = [] }: HeaderFilter = {}, where: string, problems: Problems): HeaderChanges {
+  const nameOf = (written: string, at: string): string => {
+    const name = written.toLowerCase();
+    if (!TOKEN.test(name)) problems.rule('UnsupportedValue', at, `"${written}" is no name of a header`);
+    else if (FRAMING.has(name)) problems.rule('UnsupportedValue', at, `header ${written} belongs to the connection and cannot be changed`);
+    return name;
+  };
+  const pairs = (list: { name: string; value: string }[], field: string) => list.map(({ name, value }, i): [string, string] => {
+    if (/[\0\r\n]/.test(value)) problems.rule('UnsupportedValue', `${where}.${field}[${i}]`, 'the value has a line break in it');
+    return [nameOf(name, `${where}.${field}[${i}]`), value];
+  });
+  return { add: pairs(add, 'add'), set: pairs(set, 'set'), remove: remove.map((name, i) => nameOf(name, `${where}.remove[${i}]`)) };
 }
+
+/** What a path may hold: visible ASCII, no query, no fragment (RFC 3986 3.3, percent-encoding not looked into). */
+const PATH = /^[\x21-\x22\x24-\x3e\x40-\x7e]*$/;
 
 function pathChange(path: PathModifierSpec | undefined, matches: readonly RequestMatch[], where: string, problems: Problems): PathChange | undefined {
   if (path === undefined) return undefined;
+  const value = path.replaceFullPath ?? path.replacePrefixMatch ?? '';
+  if (!PATH.test(value)) return problems.rule('UnsupportedValue', `${where}.path`, `"${value}" is no path`);
   if (path.type === 'ReplaceFullPath') return { kind: 'full', value: path.replaceFullPath ?? '/' };
   if (path.type !== 'ReplacePrefixMatch') return problems.rule('UnsupportedValue', `${where}.path.type`, `"${path.type}" is neither ReplaceFullPath nor ReplacePrefixMatch`);
   if (!matches.every((match) => match.path.kind === 'prefix')) {
