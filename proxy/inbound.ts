@@ -10,34 +10,23 @@ import { addrText, clientAddr, unmap, type ClientAddr, type SocketAddr } from '.
 import { BoundedNames } from './accept/bounded-names.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
-import { dispatch } from './balance/dispatch.ts';
 import type { PoolConfig } from './balance/pool.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import type { Core } from './core.ts';
-import { accessLog, type AccessLogFormat } from './layers/access-log.ts';
-import { authorize } from './layers/authorize.ts';
-import { clientIdentity } from './layers/client-identity.ts';
-import { measure } from './layers/measure.ts';
-import { downgradeHttp1 } from './layers/orig-proto.ts';
-import type { ErrorCode } from './errors.ts';
+import { InboundStacks } from './inbound-stacks.ts';
+import type { AccessLogFormat } from './layers/access-log.ts';
 import { abort } from './io/abort.ts';
 import { LocalApps } from './local-apps.ts';
 import { readTransportHeader } from './mesh-tls/read-header.ts';
 import type { Terminated, Terminator } from './mesh-tls/terminate.ts';
-import type { Layer, Service } from './message/contract.ts';
-import { RESET } from './message/reset.ts';
 import type { Peer } from './policy/authorize.ts';
 import type { PortPolicies } from './policy/ports.ts';
-import { respondError } from './respond.ts';
 import { Forward } from './tcp/forward.ts';
 import type { Labels } from './telemetry/registry.ts';
 
 const QUIET_MS = 10;
 const QUIET_HTTP_MS = 5_000;
 const PARTIAL_MS = 1_000;
-
-/** Errors of requests that did not reach the application. */
-const UNSEEN: ReadonlySet<ErrorCode> = new Set(['CONNECT', 'CONNECT_TIMEOUT', 'FAIL_FAST', 'NO_ENDPOINTS', 'LOAD_SHED']);
 
 /** One accepted connection, as far as it is known. */
 interface Accepted {
@@ -57,11 +46,12 @@ export class Inbound {
   private readonly pool: PoolConfig;
   private readonly apps: LocalApps;
   private readonly port: number;
-  private readonly access: AccessLogFormat | null;
-  /** clients choose server names */
-  private readonly serverNames = new BoundedNames(100);
+  private readonly stacks: InboundStacks;
   /** ports on which HTTP was seen: there a silent client does not mean that the application speaks first */
   private readonly httpPorts = new Set<number>();
+
+  /** clients choose server names */
+  private readonly serverNames = new BoundedNames(100);
 
   constructor(core: Core, getOrigDst: GetOrigDst, terminator: Terminator, policies: PortPolicies, pool: PoolConfig, port: number, access: AccessLogFormat | null) {
     this.core = core;
@@ -71,7 +61,7 @@ export class Inbound {
     this.pool = pool;
     this.apps = new LocalApps(pool, core.random);
     this.port = port;
-    this.access = access;
+    this.stacks = new InboundStacks(core, this.apps, policies, access);
   }
 
   readonly accept = (socket: Socket): void => {
@@ -92,7 +82,7 @@ export class Inbound {
       quietMs: direct || this.httpPorts.has(a.app.port) ? QUIET_HTTP_MS : QUIET_MS,
       partialMs: PARTIAL_MS,
       dial: (done, failed) => {
-        if (direct || policy.connection(a.peer) === null) return () => {};
+        if (direct || !policy.judge(a.peer).connection().allowed) return () => {};
         return connectTcp(this.apps.get(a.app), this.pool, 1, done, failed);
       },
       onHttp: (version, bytes) => {
@@ -146,51 +136,35 @@ export class Inbound {
 
   private http(a: Accepted, version: 1 | 2, bytes: Buffer): void {
     const { core } = this;
+    if (!this.policies.get(a.app.port).takes(a.app.ip)) {
+      this.refuse(a, 'not an address of the server');
+      return;
+    }
     this.httpPorts.add(a.app.port);
     core.detected('inbound', version === 1 ? 'http/1' : 'http/2');
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
-    core.serve(a.socket, version, this.service(a), bytes);
-  }
-
-  /** The request stack of one connection. */
-  private service(a: Accepted): Service {
-    const { core } = this;
-    const labels = { direction: 'inbound', ...a.labels, target_addr: addrText(a.app), target_port: String(a.app.port) };
-    const meshed = a.peer.identity !== '';
-    const toApp = dispatch({
-      balancer: this.apps.get(a.app),
-      protocol: (head) => (head.version === 2 ? 'http2' : 'http1'),
-      maxTries: 2,
-      fail: (head, answer, error) => {
-        core.failed('inbound', error);
-        // A peer's proxy can take a request that the application never saw to another pod.
-        if (meshed && UNSEEN.has(error.code)) answer.reset(RESET.refused);
-        else respondError(head, answer, error);
-      },
-      observe: (head, _endpoint, answer) => core.tap.observe(head, () => ({
-        direction: 'INBOUND', source: a.client, sourceLabels: {}, destination: a.app,
-        destinationLabels: { ...a.labels },
-      }), answer),
-    });
-    const counted = (judged: Labels): Layer => measure({ metrics: core.metrics, clock: core.clock, labels: { ...labels, ...judged } });
-    const permitted = authorize(() => this.policies.get(a.app.port), a.peer, core.metrics, { direction: 'inbound', ...a.labels, target_port: String(a.app.port) }, counted);
-    const { access } = this;
-    const logged: Layer = access === null ? (next) => next
-      : accessLog({ format: access, clock: core.clock, write: core.log.raw, client: a.client, clientId: a.peer.identity });
-    return downgradeHttp1(meshed)(logged(permitted(clientIdentity(a.peer.identity)(toApp))));
+    core.serve(a.socket, version, this.stacks.connection({ app: a.app, client: { tls: a.peer.tls, identity: a.peer.identity }, labels: a.labels }, a.client), bytes);
   }
 
   private opaque(a: Accepted, bytes: Buffer, early: Socket | null): void {
     const { core } = this;
-    const rule = this.policies.get(a.app.port).connection(a.peer);
+    const policy = this.policies.get(a.app.port);
+    if (!policy.takes(a.app.ip)) {
+      early?.destroy();
+      this.refuse(a, 'not an address of the server');
+      return;
+    }
     const labels = { direction: 'inbound', ...a.labels, target_port: String(a.app.port) };
-    if (rule === null) {
-      core.metrics.tcpDeny.with(labels).value++;
+    const { allowed, rule, audits } = policy.judge(a.peer).connection();
+    for (const r of audits) core.metrics.tcpAudit.with({ ...labels, ...r.labels }).value++;
+    if (!allowed) {
+      core.metrics.tcpDeny.with({ ...labels, ...rule?.labels }).value++;
       early?.destroy();
       abort(a.socket);
       return;
     }
-    core.metrics.tcpAllow.with({ ...labels, ...rule.labels }).value++;
+    core.metrics.tcpAllow.with({ ...labels, ...rule!.labels }).value++;
+    this.endWhenDenied(a, labels);
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
     const join = (server: Socket): void => {
       if (a.socket.destroyed) {
@@ -210,6 +184,17 @@ export class Inbound {
       abort(a.socket);
     });
     a.socket.once('close', cancel);
+  }
+
+  /** Bytes that flow are not judged again one by one, so a policy that comes to deny the client ends its connections. */
+  private endWhenDenied(a: Accepted, labels: Labels): void {
+    const { policies, core } = this;
+    const stop = policies.onChange(a.app.port, () => {
+      if (policies.get(a.app.port).judge(a.peer).connection().allowed) return;
+      core.metrics.tcpTerminate.with(labels).value++;
+      abort(a.socket);
+    });
+    a.socket.once('close', stop);
   }
 
   private refuse(a: Accepted, why: string): void {

@@ -30,7 +30,7 @@ export class LocalApps {
     if (this.byAddr.size >= MAX_APPS) {
       const [oldest, gone] = this.byAddr.entries().next().value!;
       this.byAddr.delete(oldest);
-      gone.clear();
+      gone.close();
     }
     this.byAddr.set(key, b);
     return b;

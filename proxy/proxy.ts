@@ -79,6 +79,7 @@ export class Proxy {
     this.terminator.handshakes = handshakes.inbound;
     this.credentials.handshakes = handshakes.outbound;
     const { listen } = env;
+    const channel = this.channels();
     this.core = new Core({
       clock, random, log, metrics: this.metrics, credentials: this.credentials,
       transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
@@ -115,7 +116,11 @@ export class Proxy {
     const rules = defaultRules(env.defaultInboundPolicy, env.clusterNetworks);
     const labels = { srv_group: '', srv_kind: 'default', srv_name: env.defaultInboundPolicy };
     const opaque = new Set(env.opaquePorts);
-    const policies = new PortPolicies(policy, env.policy.workload, env.inboundPorts, (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules), log);
+    const badPolicies = this.metrics.inboundBadPolicies.with({});
+    const policies = new PortPolicies({
+      clock, log, channel: policy, workload: env.policy.workload, onBadPolicy: () => { badPolicies.value++; },
+      fallback: (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules),
+    }, env.inboundPorts);
     this.stops.push(() => policies.stop());
     this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, env.tcp.inboundConnect, 0, false), listen.inbound.port, env.accessLog).accept;
 

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '../../lib/clock.ts';
-import { field, RequestHead, ResponseHead, type Fields, type Layer, type RequestStream, type ResponseStream, type Service } from '../message/contract.ts';
+import { field, RequestHead, ResponseHead, type Fields, type RequestStream, type ResponseStream, type Service } from '../message/contract.ts';
 import { RESET, type Reset } from '../message/reset.ts';
-import { defaultRules, type Peer } from '../policy/authorize.ts';
-import { PortPolicy } from '../policy/inbound.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import type { Labels } from '../telemetry/text.ts';
 import { clientAddr } from '../accept/addr.ts';
 import { accessLog } from './access-log.ts';
-import { authorize } from './authorize.ts';
 import { clientIdentity } from './client-identity.ts';
 import { measure } from './measure.ts';
 import { downgradeHttp1, ORIG_PROTO, upgradeHttp1 } from './orig-proto.ts';
@@ -137,35 +133,6 @@ describe('measure', () => {
     for (let i = 0; i < 300; i++) t.call(new RequestHead('GET', 'http', `h${i}`, '/', []));
     assert.equal(t.text().split('\n').filter((l) => l.startsWith('request_total')).length, 101);
     assert.match(t.text(), /authority="\(other\)"\} 200/);
-  });
-});
-
-describe('authorize', () => {
-  it('asks the policy for each request, answers a denial and counts both', () => {
-    const metrics = createMetrics();
-    let rules = defaultRules('all-authenticated', []);
-    const peer: Peer = { ip: '10.0.0.1', tls: false, identity: '' };
-    const next = new Next();
-    const lanes: Labels[] = [];
-    const inner = (labels: Labels): Layer => {
-      lanes.push(labels);
-      return (service) => service;
-    };
-    let policy = new PortPolicy('detect', { srv_name: 's' }, rules);
-    const service = authorize(() => policy, peer, metrics, {}, inner)(next.service);
-    const denied = new Client();
-    service(request(1), true, denied);
-    assert.deepEqual([denied.status, denied.ended, next.head], [403, true, null]);
-    const grpc = new Client();
-    service(request(2, ['content-type', 'application/grpc']), false, grpc);
-    assert.deepEqual([grpc.status, field(grpc.fields, 'grpc-status')], [200, '7']);
-    rules = defaultRules('all-unauthenticated', []);
-    policy = new PortPolicy('detect', { srv_name: 's' }, rules);
-    for (let i = 0; i < 3; i++) service(request(1), true, new Client());
-    assert.notEqual(next.head, null);
-    assert.deepEqual(lanes, [{ srv_name: 's', route_group: '', route_kind: 'default', route_name: 'default', authz_group: '', authz_kind: 'default', authz_name: 'all-unauthenticated' }]);
-    assert.match(metrics.registry.expose(), /inbound_http_authz_deny_total\{srv_name="s",[^}]*\} 2/);
-    assert.match(metrics.registry.expose(), /inbound_http_authz_allow_total\{srv_name="s",[^}]*authz_name="all-unauthenticated"\} 3/);
   });
 });
 

@@ -2,24 +2,10 @@
  * HTTP/1 between peers travels as HTTP/2 on one connection, marked with l5d-orig-proto (linkerd2-proxy's orig_proto): the sending
  * side adds it, the receiving side takes it off and speaks HTTP/1 to the application.
  */
-import { field, RequestHead, ResponseHead, type Fields, type Layer, type ResponseStream } from '../message/contract.ts';
+import { field, type Fields, type Layer } from '../message/contract.ts';
+import { HeadMapper, withFields, without } from './headers.ts';
 
 export const ORIG_PROTO = 'l5d-orig-proto';
-
-/** A copy of a request head with other fields, everything else as it was. */
-export function withFields(h: RequestHead, fields: Fields): RequestHead {
-  const copy = new RequestHead(h.method, h.scheme, h.authority, h.path, fields, h.contentLength);
-  copy.upgrade = h.upgrade;
-  copy.version = h.version;
-  copy.absoluteForm = h.absoluteForm;
-  return copy;
-}
-
-export function without(fields: Fields, name: string): Fields {
-  const out: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) if (fields[i] !== name) out.push(fields[i]!, fields[i + 1]!);
-  return out;
-}
 
 /**
  * Outbound, in front of a peer that takes HTTP/2: marks what was HTTP/1. Host goes along beside :authority, because linkerd2-proxy gives the application the
@@ -48,31 +34,6 @@ export function downgradeHttp1(trusted: boolean): Layer {
     plain.absoluteForm = mark.includes('absolute-form');
     return next(plain, ended, new Mark(client));
   };
-}
-
-/** Passes a response through and changes its head. */
-abstract class HeadMapper implements ResponseStream {
-  private readonly to: ResponseStream;
-  constructor(to: ResponseStream) {
-    this.to = to;
-  }
-  protected abstract map(fields: Fields): Fields;
-  informational(head: ResponseHead): void { this.to.informational(head); }
-  head(h: ResponseHead): void {
-    const fields = this.map(h.fields);
-    if (fields === h.fields) {
-      this.to.head(h);
-      return;
-    }
-    const copy = new ResponseHead(h.status, fields, h.contentLength);
-    copy.upgrade = h.upgrade;
-    copy.version = h.version;
-    this.to.head(copy);
-  }
-  data(buf: Buffer, start: number, end: number): void { this.to.data(buf, start, end); }
-  end(trailers: Fields | null): void { this.to.end(trailers); }
-  reset(reason: Parameters<ResponseStream['reset']>[0]): void { this.to.reset(reason); }
-  credit(n: number): void { this.to.credit(n); }
 }
 
 /** What linkerd2-proxy tells its peer and not the client. */

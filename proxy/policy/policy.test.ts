@@ -5,7 +5,8 @@ import { decode, encode, type Init, type Plain } from '../../lib/grpc/wire.ts';
 import type { Authz, Server } from '../../api/gen/inbound_pb.js';
 import { ipMessage, ipText } from '../discover/convert.ts';
 import { RequestHead } from '../message/contract.ts';
-import { defaultRules, decide, type Peer } from './authorize.ts';
+import { ManualClock } from '../../lib/clock.ts';
+import { defaultRules, Judge, type Peer, type Verdict } from './authorize.ts';
 import { compileServer, type PortPolicy } from './inbound.ts';
 import { compileMatch } from './route-match.ts';
 
@@ -16,11 +17,22 @@ const outside: Peer = { ip: '203.0.113.9', tls: false, identity: '' };
 
 const net = (ip: string, prefixLen: number) => ({ ip: ipMessage(ip), prefixLen });
 const everywhere = [{ net: net('0.0.0.0', 0), except: [] }];
+const anyone = { permit: { case: 'unauthenticated', value: {} } } as const;
 const GET = (path: string, fields: string[] = []): RequestHead => new RequestHead('GET', 'http', 'shop', path, fields);
 
 /** What the proxy makes of a message that has been over the wire. */
 function compiled(server: Init<Server>): PortPolicy {
-  return compileServer(decode(t.inbound_Server, encode(t.inbound_Server, server)));
+  return compileServer(decode(t.inbound_Server, encode(t.inbound_Server, server)), new ManualClock(), null);
+}
+
+function connects(p: PortPolicy, peer: Peer): boolean {
+  return p.judge(peer).connection().allowed;
+}
+
+/** The route that takes a request and what is said of it; null without a route. */
+function judged(p: PortPolicy, peer: Peer, head: RequestHead): (Verdict & { route: string }) | null {
+  const route = p.route(head);
+  return route === null ? null : { ...p.judge(peer).request(route, head), route: route.labels['route_name']! };
 }
 
 describe('default policies', () => {
@@ -30,7 +42,7 @@ describe('default policies', () => {
     ['cluster-unauthenticated', true, true, false], ['cluster-authenticated', true, false, false], ['deny', false, false, false],
   ];
   for (const [policy, ...expected] of table) {
-    it(policy, () => assert.deepEqual([meshed, plain, outside].map((p) => decide(defaultRules(policy, cluster), p) !== null), expected));
+    it(policy, () => assert.deepEqual([meshed, plain, outside].map((p) => new Judge(defaultRules(policy, cluster), p).connection().allowed), expected));
   }
 });
 
@@ -39,21 +51,21 @@ describe('inbound policy', () => {
     type Clients = Extract<NonNullable<NonNullable<Plain<Authz>['authentication']>['permit']>, { case: 'meshTLS' }>['value']['clients'];
     const policy = (clients: Init<Clients>): PortPolicy => compiled({ authorizations: [{ networks: everywhere, authentication: { permit: { case: 'meshTLS', value: { clients } } } }] });
     const exact = policy({ case: 'identities', value: { identities: [{ name: WEB }], suffixes: [] } });
-    assert.notEqual(exact.connection(meshed), null);
-    assert.equal(exact.connection({ ...meshed, identity: `x${WEB}` }), null);
-    assert.equal(exact.connection(plain), null);
+    assert.equal(connects(exact, meshed), true);
+    assert.equal(connects(exact, { ...meshed, identity: `x${WEB}` }), false);
+    assert.equal(connects(exact, plain), false);
     const suffix = policy({ case: 'identities', value: { identities: [], suffixes: [{ parts: ['identity', 'mesh-system', 'cluster', 'local'] }] } });
-    assert.notEqual(suffix.connection(meshed), null);
-    assert.equal(suffix.connection({ ...meshed, identity: 'evil-identity.mesh-system.cluster.local' }), null);
+    assert.equal(connects(suffix, meshed), true);
+    assert.equal(connects(suffix, { ...meshed, identity: 'evil-identity.mesh-system.cluster.local' }), false);
     const any = policy({ case: 'identities', value: { identities: [], suffixes: [{ parts: [] }] } });
-    assert.notEqual(any.connection(meshed), null);
-    assert.equal(any.connection({ ...meshed, identity: '' }), null);
-    assert.notEqual(policy({ case: 'unauthenticated', value: {} }).connection({ ...meshed, identity: '' }), null);
+    assert.equal(connects(any, meshed), true);
+    assert.equal(connects(any, { ...meshed, identity: '' }), false);
+    assert.equal(connects(policy({ case: 'unauthenticated', value: {} }), { ...meshed, identity: '' }), true);
   });
 
   it('honours networks and their exceptions', () => {
     const p = compiled({ authorizations: [{ networks: [{ net: net('10.0.0.0', 8), except: [net('10.244.0.6', 32)] }], authentication: { permit: { case: 'unauthenticated', value: {} } } }] });
-    assert.deepEqual([meshed, plain, outside].map((x) => p.connection(x) !== null), [true, false, false]);
+    assert.deepEqual([meshed, plain, outside].map((x) => connects(p, x)), [true, false, false]);
   });
 
   it('lets a probe route through where the port denies', () => {
@@ -62,17 +74,66 @@ describe('inbound policy', () => {
       protocol: { kind: { case: 'detect', value: { httpRoutes: [{
         metadata: { kind: { case: 'default', value: 'probe' } },
         rules: [{ matches: [{ path: { kind: { case: 'exact', value: '/healthz' } }, method: { type: { case: 'registered', value: 0 } } }], filters: [] }],
-        authorizations: [{ networks: everywhere, authentication: { permit: { case: 'unauthenticated', value: {} } }, metadata: { kind: { case: 'default', value: 'probe' } } }],
-      }] } } },
+        authorizations: [{ networks: everywhere, authentication: anyone, metadata: { kind: { case: 'default', value: 'probe' } } }],
+      }, { metadata: { kind: { case: 'default', value: 'default' } }, rules: [{ matches: [], filters: [] }] }] } } },
+      authorizations: [{ networks: everywhere, authentication: anyone, action: 1 }],
     });
     assert.equal(p.protocol, 'detect');
-    assert.deepEqual(p.request(plain, GET('/healthz?x')), { rule: p.request(plain, GET('/healthz')).rule, route: { route_group: '', route_kind: 'default', route_name: 'probe' } });
-    assert.notEqual(p.request(plain, GET('/healthz')).rule, null);
-    assert.equal(p.request(plain, GET('/other')).rule, null);
-    assert.equal(p.request(plain, new RequestHead('POST', 'http', 'shop', '/healthz', [])).rule, null);
+    const healthy = judged(p, plain, GET('/healthz?x'))!;
+    assert.deepEqual([healthy.allowed, healthy.route, healthy.rule!.labels['authz_name']], [true, 'probe', 'probe']);
+    for (const other of [GET('/other'), new RequestHead('POST', 'http', 'shop', '/healthz', [])]) assert.equal(judged(p, plain, other)!.allowed, false);
   });
 
-  it('denies what nothing permits', () => assert.equal(compiled({}).connection(meshed), null));
+  const rule = (name: string, action: number, more: Partial<Init<Authz>> = {}): Init<Authz> => ({
+    networks: everywhere, authentication: anyone, action, metadata: { kind: { case: 'resource', value: { group: 'g', kind: 'AuthorizationPolicy', name, namespace: 'n' } } }, ...more,
+  });
+  const [ALLOW, DENY, AUDIT] = [0, 1, 2];
+  const to = (path: string) => ({ requests: [{ path: { kind: { case: 'prefix', value: path } }, headers: [], queryParams: [] }] }) as Partial<Init<Authz>>;
+  const says = (v: Verdict | null): unknown[] => [v?.allowed, v?.rule?.labels['authz_name'] ?? null, v?.audits.map((a) => a.labels['authz_name'])];
+
+  it('lets a DENY win over every ALLOW, and looks at requests where a rule says so', () => {
+    const p = compiled({ authorizations: [rule('all', ALLOW), rule('admin', DENY, to('/admin'))] });
+    assert.deepEqual(says(judged(p, plain, GET('/'))), [true, 'all', []]);
+    assert.deepEqual(says(judged(p, plain, GET('/admin/x'))), [false, 'admin', []]);
+    assert.deepEqual(says(p.judge(plain).connection()), [false, 'admin', []], 'a DENY with conditions denies bytes whole');
+    const some = compiled({ authorizations: [rule('api', ALLOW, to('/api')), rule('watch', AUDIT, to('/'))] });
+    assert.deepEqual(says(judged(some, plain, GET('/api/1'))), [true, 'api', ['watch']]);
+    assert.deepEqual(says(judged(some, plain, GET('/x'))), [true, 'watch', ['watch']], 'an AUDIT lets pass');
+    assert.deepEqual(says(some.judge(plain).connection()), [false, null, []], 'ALLOW and AUDIT with conditions do not apply to bytes');
+  });
+
+  it('takes a route\'s own authorizations beside the server\'s, and for gRPC in their place', () => {
+    const only = { networks: [{ net: net('10.244.0.5', 32), except: [] }] };
+    const route = { metadata: { kind: { case: 'resource', value: { group: 'g', kind: 'HTTPRoute', name: 'r', namespace: 'n' } } }, rules: [{ matches: [], filters: [] }] } as const;
+    const http = compiled({ authorizations: [rule('server', ALLOW, only)], protocol: { kind: { case: 'http1', value: { routes: [{ ...route, authorizations: [rule('own', ALLOW, { networks: [{ net: net('10.244.0.6', 32), except: [] }] })] }] } } } });
+    assert.deepEqual([meshed, plain, outside].map((x) => judged(http, x, GET('/'))!.allowed), [true, true, false]);
+    const grpc = compiled({ authorizations: [rule('server', ALLOW)], protocol: { kind: { case: 'grpc', value: { routes: [{ ...route, rules: [{ matches: [{ rpc: { service: 'a.B', method: '' }, headers: [] }], filters: [] }], authorizations: [rule('own', ALLOW, only)] }] } } } });
+    assert.deepEqual([meshed, plain].map((x) => judged(grpc, x, GET('/a.B/C'))!.allowed), [true, false]);
+    assert.equal(judged(grpc, meshed, GET('/a.X/C')), null);
+  });
+
+  it('takes only addresses of the server, where it names them', () => {
+    const p = compiled({ serverIps: [ipMessage('10.244.0.9'), ipMessage('fd00::9')] });
+    assert.deepEqual(['10.244.0.9', 'fd00::9', 'fd00:0:0:0:0:0:0:9', '10.244.0.8'].map((ip) => p.takes(ip)), [true, true, true, false]);
+    assert.equal(compiled({}).takes('10.244.0.8'), true);
+  });
+
+  it('goes on with the rate limiter of the policy before, when the figures are the same', () => {
+    const server = (n: number): Plain<Server> => decode(t.inbound_Server, encode(t.inbound_Server, { protocol: { kind: { case: 'detect', value: { httpRoutes: [], httpLocalRateLimit: {
+      total: { requestsPerSecond: n }, overrides: [{ limit: { requestsPerSecond: 5 }, clients: { identities: [{ name: WEB }] } }],
+    } } } } }));
+    const first = compileServer(server(10), new ManualClock(), null);
+    assert.deepEqual(first.limiter!.policy, { total: 10, identity: 0, overrides: new Map([[WEB, 5]]) });
+    assert.equal(compileServer(server(10), new ManualClock(), first).limiter, first.limiter);
+    assert.notEqual(compileServer(server(11), new ManualClock(), first).limiter, first.limiter);
+    assert.equal(compileServer(decode(t.inbound_Server, encode(t.inbound_Server, {})), new ManualClock(), first).limiter, null);
+  });
+
+  it('does not take a policy with a rule that cannot be followed', () => {
+    assert.throws(() => compiled({ authorizations: [rule('bad', DENY, { requests: [{ path: { kind: { case: 'regex', value: '(' } }, headers: [], queryParams: [] }] })] }), /not a regular expression/);
+  });
+
+  it('denies what nothing permits', () => assert.equal(connects(compiled({}), meshed), false));
 });
 
 describe('route matches', () => {

@@ -1,42 +1,79 @@
+import type { Clock } from '../../lib/clock.ts';
 import { STATUS } from '../../lib/grpc/status.ts';
 import { Watch, type Channel } from '../discover/watch.ts';
 import { INBOUND_WATCH } from '../discover/methods.ts';
 import type { Log } from '../log.ts';
 import { compileServer, PortPolicy } from './inbound.ts';
 
-/** Policies of the application's ports: watched from first use, the last known one kept while the control plane is away. */
-export class PortPolicies {
-  private readonly channel: Channel;
-  private readonly workload: string;
-  private readonly fallback: (port: number) => PortPolicy;
-  private readonly log: Log;
-  private readonly ports = new Map<number, PortPolicy>();
-  private readonly watches: Watch<never, never>[] = [];
+export interface PortPoliciesConfig {
+  clock: Clock;
+  channel: Channel;
+  workload: string;
+  /** what holds for a port that the control plane has said nothing about */
+  fallback: (port: number) => PortPolicy;
+  log: Log;
+  /** told of each policy that cannot be followed */
+  onBadPolicy: () => void;
+}
 
-  constructor(channel: Channel, workload: string, ports: number[], fallback: (port: number) => PortPolicy, log: Log) {
-    this.channel = channel;
-    this.workload = workload;
-    this.fallback = fallback;
-    this.log = log;
+/** Clients choose the port numbers: only so many are worth a stream. */
+const MAX_PORTS = 256;
+
+interface Port { policy: PortPolicy; watchers: Set<() => void> }
+
+/** Policies of the application's ports: watched from first use, the last good one kept while the control plane is away or sends what cannot be followed. */
+export class PortPolicies {
+  private readonly config: PortPoliciesConfig;
+  private readonly ports = new Map<number, Port>();
+  private readonly watches: { stop(): void }[] = [];
+
+  constructor(config: PortPoliciesConfig, ports: number[]) {
+    this.config = config;
     for (const p of ports) this.get(p);
   }
 
   get(port: number): PortPolicy {
     const known = this.ports.get(port);
-    if (known !== undefined) return known;
-    // Clients choose the port numbers: only so many are worth a stream.
-    const policy = this.fallback(port);
-    if (this.ports.size >= 256) return policy;
-    this.ports.set(port, policy);
-    this.watches.push(new Watch(this.channel, INBOUND_WATCH, { workload: this.workload, port }, {
-      message: (server) => this.ports.set(port, compileServer(server)),
+    if (known !== undefined) return known.policy;
+    const policy = this.config.fallback(port);
+    if (this.ports.size >= MAX_PORTS) return policy;
+    const entry: Port = { policy, watchers: new Set() };
+    this.ports.set(port, entry);
+    this.watch(port, entry);
+    return entry.policy;
+  }
+
+  /** Calls `f` after each change of a port's policy, until the result is called. */
+  onChange(port: number, f: () => void): () => void {
+    const watchers = this.ports.get(port)?.watchers;
+    watchers?.add(f);
+    return () => watchers?.delete(f);
+  }
+
+  private watch(port: number, entry: Port): void {
+    const { channel, workload, log, clock, fallback, onBadPolicy } = this.config;
+    const use = (policy: PortPolicy): void => {
+      entry.policy = policy;
+      for (const f of entry.watchers) f();
+    };
+    this.watches.push(new Watch(channel, INBOUND_WATCH, { workload, port }, {
+      message: (server) => {
+        let policy: PortPolicy;
+        try {
+          policy = compileServer(server, clock, entry.policy);
+        } catch (e) {
+          onBadPolicy();
+          log.warn('the policy of a port cannot be followed; the last good one stays', { port, error: (e as Error).message });
+          return;
+        }
+        use(policy);
+      },
       ended: (error) => {
-        this.log.debug('the policy stream of a port ended', { port, error: error?.message ?? '' });
-        if (error?.code === STATUS.NOT_FOUND) this.ports.set(port, this.fallback(port));
+        log.debug('the policy stream of a port ended', { port, error: error?.message ?? '' });
+        if (error?.code === STATUS.NOT_FOUND) use(fallback(port));
         return false;
       },
-    }) as unknown as Watch<never, never>);
-    return policy;
+    }));
   }
 
   stop(): void {

@@ -25,6 +25,12 @@ export interface Metrics extends RequestMetrics {
   httpDeny: CounterFamily;
   tcpAllow: CounterFamily;
   tcpDeny: CounterFamily;
+  tcpAudit: CounterFamily;
+  tcpTerminate: CounterFamily;
+  httpAudit: CounterFamily;
+  inboundNoRoute: CounterFamily;
+  rateLimited: CounterFamily;
+  inboundBadPolicies: CounterFamily;
   rejected: CounterFamily;
   detect: CounterFamily;
   retries: CounterFamily;
@@ -57,6 +63,12 @@ export function createMetrics(registry = new Registry()): Metrics {
     httpDeny: r.counter('inbound_http_authz_deny_total', 'Inbound requests that policy denied.'),
     tcpAllow: r.counter('inbound_tcp_authz_allow_total', 'Inbound connections that policy allowed.'),
     tcpDeny: r.counter('inbound_tcp_authz_deny_total', 'Inbound connections that policy denied.'),
+    tcpAudit: r.counter('inbound_tcp_authz_audit_total', 'Inbound connections that an audit rule is about.'),
+    tcpTerminate: r.counter('inbound_tcp_authz_terminate_total', 'Inbound connections closed because a new policy denies them.'),
+    httpAudit: r.counter('inbound_http_authz_audit_total', 'Inbound requests that an audit rule is about.'),
+    inboundNoRoute: r.counter('inbound_http_route_not_found_total', 'Inbound requests that no route of the port takes.'),
+    inboundBadPolicies: r.counter('inbound_policies_rejected_total', 'Policies of ports that could not be followed; the last good one stays in force.'),
+    rateLimited: r.counter('inbound_http_local_ratelimit_total', 'Inbound requests beyond a rate limit of the port.'),
     rejected: r.counter('proxy_rejected_total', 'Messages and connections that a parser or a limit rejected, by reason.'),
     detect: r.counter('tcp_detect_http_results_total', 'Outcomes of protocol detection.'),
     control: {

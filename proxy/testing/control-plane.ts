@@ -18,7 +18,7 @@ import { serveHttp2 } from '../http2/index.ts';
 import { Wire } from '../io/wire.ts';
 import { ResponseHead, type RequestStream, type ResponseStream, type Service } from '../message/contract.ts';
 
-export interface FakeEndpoint { ip: string; port: number; identity?: string; transportPort?: number; h2?: boolean; labels?: Record<string, string> }
+export interface FakeEndpoint { ip: string; port: number; identity?: string; transportPort?: number; h2?: boolean; labels?: Record<string, string>; priority?: number }
 /** `name`: the authority that its endpoints go by ("web.ns.svc.cluster.local:80", which a stock proxy insists on); the address when absent */
 export interface FakeService { endpoints: FakeEndpoint[]; opaque?: boolean; name?: string }
 
@@ -86,6 +86,11 @@ export class TestControlPlane {
     for (const w of this.policyWatchers.get(key) ?? []) send(w, t.outbound_OutboundPolicy, this.outbound(service.name ?? key, service.opaque === true));
   }
 
+  /** Sends what `inbound` says now to whoever watches the policy of a port. */
+  changeInbound(port: number): void {
+    for (const w of this.policyWatchers.get(`port ${port}`) ?? []) send(w, t.inbound_Server, this.inbound(port)!);
+  }
+
   private readonly service: Service = (head, _ended, client) => {
     this.calls.push(head.path);
     let parser: FrameParser | null = null;
@@ -101,6 +106,12 @@ export class TestControlPlane {
     return stream;
   };
 
+  private watchPolicy(key: string, client: ResponseStream): void {
+    const set = this.policyWatchers.get(key) ?? new Set();
+    this.policyWatchers.set(key, set);
+    set.add(client);
+  }
+
   private answer(path: string, message: Uint8Array, client: ResponseStream): void {
     const begin = (): void => client.head(new ResponseHead(200, ['content-type', 'application/grpc']));
     const fail = (status: number): void => {
@@ -112,6 +123,7 @@ export class TestControlPlane {
     else if (path.endsWith('/WatchPort')) {
       const { port } = decode(t.inbound_PortSpec, message);
       begin();
+      this.watchPolicy(`port ${port}`, client);
       const networks = ['0.0.0.0', '::'].map((ip) => ({ net: { ip: ipMessage(ip), prefixLen: 0 }, except: [] }));
       send(client, t.inbound_Server, this.inbound(port) ?? {
         protocol: { kind: this.opaquePorts.has(port) ? { case: 'opaque', value: {} } : { case: 'detect', value: { timeout: { seconds: 10n, nanos: 0 }, httpRoutes: [] } } },
@@ -125,9 +137,7 @@ export class TestControlPlane {
       if (found === undefined) fail(5);
       else {
         begin();
-        const set = this.policyWatchers.get(key) ?? new Set();
-        this.policyWatchers.set(key, set);
-        set.add(client);
+        this.watchPolicy(key, client);
         send(client, t.outbound_OutboundPolicy, this.outbound(found.name ?? key, found.opaque === true));
       }
     } else if (path.endsWith('/Get')) {
@@ -173,7 +183,7 @@ function send<T>(client: ResponseStream, table: Table<T>, message: Init<T>): voi
 
 function weighted(e: FakeEndpoint): Init<WeightedAddr> {
   return {
-    addr: { ip: ipMessage(e.ip), port: e.port }, weight: 10_000, metricLabels: e.labels ?? {},
+    addr: { ip: ipMessage(e.ip), port: e.port }, weight: 10_000, priority: e.priority ?? 0, metricLabels: e.labels ?? {},
     ...(e.identity === undefined ? {} : {
       tlsIdentity: { strategy: { case: 'dnsLikeIdentity', value: { name: e.identity } }, serverName: { name: e.identity } },
       protocolHint: { protocol: e.h2 === false ? { case: undefined } : { case: 'h2', value: {} }, ...(e.transportPort === undefined ? {} : { opaqueTransport: { inboundPort: e.transportPort } }) },

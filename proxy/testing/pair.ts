@@ -57,9 +57,10 @@ async function listen(): Promise<{ server: net.Server; port: number }> {
 export interface Mesh { control: TestControlPlane; client: Running; server: Running; close(): Promise<void> }
 
 /** A pair whose Service has one endpoint: `appPort` on loopback behind the server's proxy. */
-export async function startPair(appPort: number, options: { opaque?: boolean; transportHeader?: boolean } = {}): Promise<Mesh> {
+export async function startPair(appPort: number, options: { opaque?: boolean; transportHeader?: boolean; inbound?: TestControlPlane['inbound'] } = {}): Promise<Mesh> {
   const control = new TestControlPlane();
   await control.start();
+  if (options.inbound !== undefined) control.inbound = options.inbound;
   if (options.opaque === true) control.opaquePorts.add(appPort);
   const header = options.transportHeader !== false;
   const server = await startProxy(control, SERVER_ID, header ? null : { ip: '127.0.0.1', port: appPort });

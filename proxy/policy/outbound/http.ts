@@ -9,8 +9,9 @@ import { compileFilters } from './filters.ts';
 import type { AccrualPolicy, HostMatch, HttpRoutes, HttpRule, Meta, RetryConditions, RetryPolicy, TimeoutPolicy } from './model.ts';
 import { backoffOf, hostOf, metaOf, millisOf } from './wire.ts';
 
-type Match = Pick<Entry<HttpRule>, 'path' | 'tests' | 'weights'>;
-const ANY: Match = { path: { kind: 'prefix', value: '' }, tests: [], weights: [0, 0, 0] };
+/** What of a route-table entry a match message says. */
+export type Match = Pick<Entry<HttpRule>, 'path' | 'tests' | 'weights'>;
+export const ANY_REQUEST: Match = { path: { kind: 'prefix', value: '' }, tests: [], weights: [0, 0, 0] };
 
 export function compileHttpRoutes(routes: readonly Plain<HttpRoute>[], accrual: AccrualPolicy | null): HttpRoutes {
   return { entries: routes.flatMap((r) => r.rules.flatMap((rule, i) => {
@@ -27,7 +28,7 @@ export function compileGrpcRoutes(routes: readonly Plain<GrpcRoute>[], accrual: 
 }
 
 function entries(hosts: HostMatch[], matches: Match[], rule: HttpRule): Entry<HttpRule>[] {
-  const all = matches.length === 0 ? [ANY] : matches;
+  const all = matches.length === 0 ? [ANY_REQUEST] : matches;
   return (hosts.length === 0 ? [null] : hosts).flatMap((host) => all.map((m) => ({ host, ...m, rule })));
 }
 
@@ -47,15 +48,16 @@ function timeouts({ timeouts: t, requestTimeout }: Pick<Plain<HttpRoute_Rule>, '
   return { requestMs: millisOf(t?.request), responseMs: millisOf(t?.response ?? requestTimeout), idleMs: millisOf(t?.idle) };
 }
 
-function httpMatch(m: Plain<HttpRouteMatch>): Match {
+/** Throws BadPattern. */
+export function httpMatch(m: Plain<HttpRouteMatch>): Match {
   return { path: compilePath(m.path), tests: compileTests(m), weights: [methodName(m.method) === '' ? 0 : 1, m.headers.length, m.queryParams.length] };
 }
 
 /** More than any method name is long: what names a service goes before what names only a method. */
 const SERVICE = 1_000_000;
 
-/** gRPC over HTTP/2: the path is /service/method. */
-function grpcMatch(m: Plain<GrpcRouteMatch>): Match {
+/** gRPC over HTTP/2: the path is /service/method. Throws BadPattern. */
+export function grpcMatch(m: Plain<GrpcRouteMatch>): Match {
   const { service = '', method = '' } = m.rpc ?? {};
   const tests: Matcher[] = compileHeaders(m.headers);
   let path: PathTest = { kind: 'prefix', value: '' };
