@@ -20,6 +20,9 @@ export type SessionAffinity =
   | { kind: 'header'; name: string }
   | { kind: 'cookie'; name: string; path: string; /** absent: until the client closes */ ttlMs?: number };
 
+/** How much slower an endpoint looks after a response that says it has too much to do (429, RESOURCE_EXHAUSTED and the like). */
+export interface Penalty { ms: number; /** upper bound for what Retry-After says instead */ maxRetryAfterMs: number }
+
 /** A load-balanced set of endpoints. */
 export interface Backend {
   reference: Reference;
@@ -27,6 +30,7 @@ export interface Backend {
   destination: string;
   affinity?: SessionAffinity;
   slowStartMs?: number;
+  penalty?: Penalty;
 }
 
 export interface HeaderChanges { add: [name: string, value: string][]; set: [name: string, value: string][]; remove: string[] }

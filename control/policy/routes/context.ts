@@ -38,13 +38,14 @@ export function settingsOf(service: Service, { settings }: Sources): TrafficSett
 /** A port of a service as a backend, with what the service's owner wants for it. */
 export function serviceBackend(service: Service, port: number, sources: Sources): Backend {
   const { name, namespace = '' } = service.metadata;
-  const { affinity: annotated, slowStartMs } = settingsOf(service, sources);
+  const { affinity: annotated, slowStartMs, penalty } = settingsOf(service, sources);
   const affinity = annotated ?? policyAffinity(`${namespace}/${name}`, sources);
   return {
     reference: serviceReference(service, port),
     destination: `${serviceName(name, namespace, sources.config.clusterDomain)}:${port}`,
     ...(affinity && { affinity }),
     ...(slowStartMs !== undefined && { slowStartMs }),
+    ...(penalty && { penalty }),
   };
 }
 

@@ -22,7 +22,7 @@ export function readBreaker(reader: Reader): Breaker | undefined {
   const threshold = reader.decimal('circuit-breaker-success-rate', 0, 1);
   const windowMs = reader.duration('circuit-breaker-window', { positive: true });
   const minRequests = reader.integer('circuit-breaker-min-requests', 1, 1_000_000);
-  const honor = reader.read('circuit-breaker-honor-retry-after', 'true or false', (text) => (text === 'true' ? 1 : text === 'false' ? 0 : undefined));
+  const respectRetryAfter = reader.flag('circuit-breaker-honor-retry-after');
   const minEndpoints = reader.integer('circuit-breaker-min-endpoints', 0, 1_000_000);
   if (mode === 'off') return undefined;
   const asked = mode !== undefined;
@@ -40,7 +40,7 @@ export function readBreaker(reader: Reader): Breaker | undefined {
       minMs,
       maxMs: Math.max(minMs, most ?? (asked ? BREAKER_ASKED_FOR.maxPenaltyMs : BREAKER_DEFAULTS.maxPenaltyMs)),
       jitter: jitter ?? BREAKER_DEFAULTS.jitter,
-      respectRetryAfter: honor === 1,
+      respectRetryAfter,
     },
     minEndpoints: minEndpoints ?? BREAKER_DEFAULTS.minEndpoints,
   };

@@ -53,6 +53,10 @@ export class Reader {
     });
   }
 
+  flag(key: TrafficKey): boolean {
+    return this.read(key, 'true or false', (text) => (text === 'true' ? 'yes' : text === 'false' ? 'no' : undefined)) === 'yes';
+  }
+
   integer(key: TrafficKey, from: number, to: number): number | undefined {
     return this.read(key, `a whole number from ${from} to ${to}`, (text) => numberIn(/^\d+$/, text, from, to));
   }

@@ -1,11 +1,12 @@
 import type { ObjectMeta } from '../../../lib/kube/types.ts';
 import type { Reference } from '../model.ts';
-import type { Breaker, Fault, SessionAffinity, Timeouts } from '../outbound/model.ts';
+import type { Breaker, Fault, Penalty, SessionAffinity, Timeouts } from '../outbound/model.ts';
 import { readAffinity } from './affinity.ts';
 import { readBreaker } from './breaker.ts';
 import { readFailover } from './failover.ts';
 import type { ServicePortRef } from './failover.ts';
 import { readFault } from './fault.ts';
+import { readPenalty } from './penalty.ts';
 import { Reader } from './read.ts';
 import type { FieldProblem, LastGood } from './read.ts';
 import { readRetry, readTimeouts } from './retry.ts';
@@ -21,6 +22,7 @@ export interface TrafficSettings {
   failover: ServicePortRef[];
   affinity: SessionAffinity | undefined;
   slowStartMs: number | undefined;
+  penalty: Penalty | undefined;
   fault: Fault | undefined;
   problems: FieldProblem[];
 }
@@ -35,6 +37,7 @@ export function readSettings(metadata: ObjectMeta, reference: Reference, lastGoo
     failover: readFailover(reader, metadata.namespace ?? ''),
     affinity: readAffinity(reader),
     slowStartMs: reader.duration('slow-start', { positive: true }),
+    penalty: readPenalty(reader),
     fault: readFault(reader, reference),
     problems: reader.problems,
   };

@@ -6,8 +6,10 @@ import type { Backend, SessionAffinity } from '../model.ts';
 /** Linkerd's values: requests that may wait for a backend, how long, and what its balancer assumes and forgets. */
 const QUEUE = { capacity: 100, failfastTimeout: duration(3000) };
 const PEAK_EWMA = { defaultRtt: duration(30), decay: duration(10_000) };
+/** As fast as the average forgets. */
+const PENALTY_DECAY = PEAK_EWMA.decay;
 
-export function backendMessage({ reference, destination, affinity, slowStartMs }: Backend): MessageInitShape<typeof BackendSchema> {
+export function backendMessage({ reference, destination, affinity, slowStartMs, penalty }: Backend): MessageInitShape<typeof BackendSchema> {
   return {
     metadata: metadata(reference),
     queue: QUEUE,
@@ -15,7 +17,9 @@ export function backendMessage({ reference, destination, affinity, slowStartMs }
       case: 'balancer',
       value: {
         discovery: { kind: { case: 'dst', value: { path: destination } } },
-        load: { case: 'peakEwma', value: PEAK_EWMA },
+        load: penalty
+          ? { case: 'penaltyPeakEwma', value: { ...PEAK_EWMA, penalty: duration(penalty.ms), maxRetryAfter: duration(penalty.maxRetryAfterMs), penaltyDecay: PENALTY_DECAY } }
+          : { case: 'peakEwma', value: PEAK_EWMA },
         ...(slowStartMs !== undefined && { slowStart: duration(slowStartMs) }),
       },
     },
