@@ -12,6 +12,7 @@ import { refuse } from './respond.ts';
 import type { TapHub } from './tap/hub.ts';
 import type { Forward } from './tcp/forward.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { SpanExporter } from './trace/exporter.ts';
 import type { TransportMetrics } from './telemetry/transport.ts';
 
 export interface CoreDeps {
@@ -43,6 +44,8 @@ export class Core {
   readonly metrics: Metrics;
   readonly transport: TransportMetrics;
   readonly tap: TapHub;
+  /** where spans go; null without a collector */
+  spans: SpanExporter | null = null;
   readonly credentials: Credentials;
   /** opaque connections in progress */
   readonly forwards = new Set<Forward>();

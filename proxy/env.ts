@@ -27,6 +27,8 @@ export interface ProxyEnv {
   };
   destination: { service: ServiceAddr; context: string };
   policy: { service: ServiceAddr; workload: string };
+  /** collector of spans (OTLP over gRPC), and the attributes of what they come from; null for none */
+  trace: { service: ServiceAddr; attributes: Record<string, string>; attributesFile: string } | null;
   /** identity that may tap; '' for nobody */
   tapIdentity: string;
   podIps: string[];
@@ -147,6 +149,7 @@ function readAll(r: Reader): ProxyEnv {
     },
     destination: { service: r.service('DESTINATION'), context: r.get('DESTINATION_CONTEXT') ?? '' },
     policy: { service: r.service('POLICY'), workload: r.need('POLICY_WORKLOAD') },
+    trace: traceOf(r),
     tapIdentity: r.get('TAP_SVC_NAME') ?? '',
     podIps: list(r.get('POD_IPS') ?? r.get('INBOUND_IPS') ?? r.get('POD_IP') ?? ''),
     inboundPorts: r.ports('INBOUND_PORTS', []),
@@ -174,6 +177,24 @@ function readAll(r: Reader): ProxyEnv {
 
 function tcpOptions(r: Reader, name: string, userTimeoutMs: number): TcpOptions {
   return { keepAliveMs: r.duration(`${name}_KEEPALIVE`, KEEP_ALIVE_MS), userTimeoutMs: r.duration(`${name}_USER_TIMEOUT`, userTimeoutMs) };
+}
+
+/** A collector without an identity is spoken to in clear text. */
+function traceOf(r: Reader): ProxyEnv['trace'] {
+  const addr = r.get('TRACE_COLLECTOR_SVC_ADDR') ?? '';
+  const [identity, attributesFile, service] = [r.get('TRACE_COLLECTOR_SVC_NAME') ?? '', r.get('TRACE_ATTRIBUTES_PATH') ?? '', r.get('TRACE_SERVICE_NAME')];
+  const extra = attributes(r.get('TRACE_EXTRA_ATTRIBUTES') ?? '');
+  if (addr === '') return null;
+  return {
+    service: { ...r.addr('TRACE_COLLECTOR_SVC_ADDR', addr), identity: identity === '' ? null : identity },
+    attributes: { 'service.name': service ?? 'mesh-proxy', ...extra }, attributesFile,
+  };
+}
+
+/** Lines of key=value, the value perhaps in quotes, as the downward API writes labels. */
+export function attributes(text: string): Record<string, string> {
+  const pairs = text.split('\n').flatMap((line) => /^\s*([^=\s]+)=(.*?)\s*$/.exec(line)?.slice(1, 3) ?? []);
+  return Object.fromEntries(pairs.flatMap((key, i) => (i % 2 === 0 ? [[key, pairs[i + 1]!.replace(/^"(.*)"$/, '$1')]] : [])));
 }
 
 function graceMs(r: Reader): number {

@@ -13,6 +13,8 @@ import { clientIdentity } from './layers/client-identity.ts';
 import { failure } from './layers/fault.ts';
 import { changeRequestHeaders } from './layers/headers.ts';
 import { measure } from './layers/measure.ts';
+import { traceTo } from './layers/trace.ts';
+import { text } from './trace/otlp.ts';
 import { downgradeHttp1 } from './layers/orig-proto.ts';
 import { redirect } from './layers/redirect.ts';
 import type { LocalApps } from './local-apps.ts';
@@ -113,7 +115,8 @@ export class InboundStacks {
       },
       observe: (head, _endpoint, answer) => observe(head, answer),
     });
-    const inner = authorize({
+    const traced = traceTo(core.spans, { clock: core.clock, random: core.random, kind: 'server', attributes: [text('direction', 'inbound')] });
+    const inner = traced(authorize({
       policy: () => policies.get(app.port),
       client,
       metrics: core.metrics,
@@ -124,7 +127,7 @@ export class InboundStacks {
         core.failed('inbound', error);
         respondError(head, answer, error);
       },
-    })(clientIdentity(client.identity)(toApp));
+    })(clientIdentity(client.identity)(toApp)));
     return { balancer, inner, whole: downgradeHttp1(meshed)(inner) };
   }
 

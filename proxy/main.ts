@@ -5,7 +5,7 @@ import { systemClock } from '../lib/clock.ts';
 import { splitAddr, unmap } from './accept/addr.ts';
 import { hosts, listenTcp, type Listening } from './accept/listen.ts';
 import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-dst.ts';
-import { EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
+import { attributes, EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
 import { onBug } from './io/wire.ts';
 import { Log } from './log.ts';
 import { IdleCollector } from './memory/collector.ts';
@@ -20,7 +20,9 @@ function fail(message: string): never {
 
 function readEnv(): ProxyEnv {
   try {
-    return parseEnv(process.env);
+    const env = parseEnv(process.env);
+    if (env.trace !== null && env.trace.attributesFile !== '') env.trace.attributes = { ...attributes(fs.readFileSync(env.trace.attributesFile, 'utf8')), ...env.trace.attributes };
+    return env;
   } catch (e) {
     return fail(e instanceof EnvError ? e.problems.join('\nmesh-proxy: ') : String(e));
   }

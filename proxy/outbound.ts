@@ -18,11 +18,13 @@ import type { Target, Targets } from './discover/targets.ts';
 import { abort } from './io/abort.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
+import { traceTo } from './layers/trace.ts';
 import type { Layer, RequestHead, Service } from './message/contract.ts';
 import { respondError } from './respond.ts';
 import type { TcpStack } from './routes/tcp.ts';
 import { Forward } from './tcp/forward.ts';
 import { dstLabels } from './telemetry/labels.ts';
+import { text } from './trace/otlp.ts';
 
 /** Endpoints tried for one request or connection. */
 const MAX_TRIES = 3;
@@ -191,6 +193,7 @@ export function outboundEndpointLayers(core: Core): (e: Endpoint) => Layer {
   return (e) => {
     const counted = measure({ metrics: core.metrics, clock: core.clock, labels: { direction: 'outbound', ...dstLabels(e.info) } });
     const upgraded = upgradeHttp1(addrText(e.info.addr));
-    return (next) => counted(e.info.tls !== null && e.info.h2 ? upgraded(next) : next);
+    const traced = traceTo(core.spans, { clock: core.clock, random: core.random, kind: 'client', attributes: [text('direction', 'outbound'), text('network.peer.address', e.info.addr.ip)] });
+    return (next) => traced(counted(e.info.tls !== null && e.info.h2 ? upgraded(next) : next));
   };
 }

@@ -35,6 +35,7 @@ import { reportProcess } from './telemetry/process.ts';
 import type { TcpOptions } from './tcp/options.ts';
 import { SWEEP_MS } from './telemetry/registry.ts';
 import { TransportMetrics } from './telemetry/transport.ts';
+import { SpanExporter } from './trace/exporter.ts';
 
 export interface ProxyDeps {
   env: ProxyEnv;
@@ -79,7 +80,6 @@ export class Proxy {
     this.terminator.handshakes = handshakes.inbound;
     this.credentials.handshakes = handshakes.outbound;
     const { listen } = env;
-    const channel = this.channels();
     this.core = new Core({
       clock, random, log, metrics: this.metrics, credentials: this.credentials,
       transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
@@ -100,6 +100,8 @@ export class Proxy {
     const destination = channel('destination', env.destination.service);
     const policy = channel('policy', env.policy.service);
     this.certifier = new Certifier(channel('identity', env.identity.service), env.identity, this.credentials, deps.readToken, log);
+
+    if (env.trace !== null) this.core.spans = new SpanExporter(channel('trace', env.trace.service), env.trace.attributes, this.metrics.registry, log);
 
     const pool = this.poolConfig(env.connectTimeoutMs.outbound, env.tcp.outboundConnect, 100, true);
     const balancers = new Balancers(destination, env.destination.context, (_name, settings) => this.balancerConfig(settings, pool, outboundEndpointLayers(this.core)));
@@ -138,6 +140,10 @@ export class Proxy {
   /** Reports an exception that nobody expected. */
   get bug(): (error: unknown) => void {
     return this.core.bug;
+  }
+
+  get spans(): SpanExporter | null {
+    return this.core.spans;
   }
 
   get ready(): boolean {

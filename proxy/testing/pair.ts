@@ -13,13 +13,13 @@ const SERVICE = { ip: '10.96.0.10', port: 80 };
 
 export interface Running { proxy: Proxy; inboundPort: number; outboundPort: number; adminPort: number; close(): Promise<void> }
 
-export async function startProxy(control: TestControlPlane, name: string, app: { ip: string; port: number } | null, dst = SERVICE): Promise<Running> {
+export async function startProxy(control: TestControlPlane, name: string, app: { ip: string; port: number } | null, dst = SERVICE, more: Record<string, string> = {}): Promise<Running> {
   const [inbound, outbound, admin] = [await listen(), await listen(), await listen()];
   const at = `127.0.0.1:${control.port}`;
   const env = parseEnv({
     MESH_PROXY_IDENTITY_LOCAL_NAME: name, MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
     MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_WORKLOAD: '{}',
-    MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound.port}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound.port}`, MESH_PROXY_LOG: 'error',
+    MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound.port}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound.port}`, MESH_PROXY_LOG: 'error', ...more,
   });
   const log = new Log(env.logLevel, (line) => process.stderr.write(line), () => systemClock.wall());
   const proxy = new Proxy({
