@@ -38,11 +38,14 @@ export type PathChange = { kind: 'full' | 'prefix'; value: string };
 
 export type Delay =
   | { kind: 'fixed'; ms: number }
-  | { kind: 'uniform'; minMs: number; maxMs: number };
+  | { kind: 'uniform'; minMs: number; maxMs: number }
+  | { kind: 'normal'; meanMs: number; deviationMs: number };
 
 /** Requests fail or wait on purpose; without a fraction, all of them. */
 export interface Fault {
   reference: Reference;
+  /** requests that it is for, any of these; absent is all */
+  matches?: RequestMatch[];
   delay?: Delay & { fraction?: Fraction };
   abort?: { kind: 'http' | 'grpc'; status: number; fraction?: Fraction };
   untilUnixSeconds?: number;

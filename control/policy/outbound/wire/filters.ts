@@ -1,9 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { FaultSchema, PathModifierSchema, RatioSchema, RequestRedirectSchema, UrlRewriteSchema } from '../../../../api/gen/http_route_pb.js';
+import type { Fault_DelaySchema, FaultSchema, PathModifierSchema, RatioSchema, RequestRedirectSchema, UrlRewriteSchema } from '../../../../api/gen/http_route_pb.js';
 import { Scheme_Registered } from '../../../../api/gen/http_types_pb.js';
 import type { GrpcRoute_FilterSchema, HttpRoute_FilterSchema, RequestMirrorSchema } from '../../../../api/gen/outbound_pb.js';
-import { duration, metadata, octets } from '../../wire.ts';
-import type { Fault, Filter, Fraction, HeaderChanges, PathChange } from '../model.ts';
+import { duration, metadata, octets, requestMatch } from '../../wire.ts';
+import type { Delay, Fault, Filter, Fraction, HeaderChanges, PathChange } from '../model.ts';
 import { backendMessage } from './backend.ts';
 
 type HttpFilter = MessageInitShape<typeof HttpRoute_FilterSchema>;
@@ -82,16 +82,15 @@ function ratio({ numerator, denominator }: Fraction): MessageInitShape<typeof Ra
   return { numerator, denominator };
 }
 
-function fault({ reference, delay, abort, untilUnixSeconds = 0 }: Fault): MessageInitShape<typeof FaultSchema> {
+function fault({ reference, matches = [], delay, abort, untilUnixSeconds = 0 }: Fault): MessageInitShape<typeof FaultSchema> {
   return {
     metadata: metadata(reference),
+    matches: matches.map(requestMatch),
     untilUnixSeconds: BigInt(untilUnixSeconds),
     ...(delay && {
       delay: {
         ...(delay.fraction && { ratio: ratio(delay.fraction) }),
-        kind: delay.kind === 'fixed'
-          ? { case: 'fixed', value: duration(delay.ms) }
-          : { case: 'uniform', value: { min: duration(delay.minMs), max: duration(delay.maxMs) } },
+        kind: delayOf(delay),
       },
     }),
     ...(abort && {
@@ -101,4 +100,15 @@ function fault({ reference, delay, abort, untilUnixSeconds = 0 }: Fault): Messag
       },
     }),
   };
+}
+
+function delayOf(delay: Delay): NonNullable<MessageInitShape<typeof Fault_DelaySchema>['kind']> {
+  switch (delay.kind) {
+    case 'fixed':
+      return { case: 'fixed', value: duration(delay.ms) };
+    case 'uniform':
+      return { case: 'uniform', value: { min: duration(delay.minMs), max: duration(delay.maxMs) } };
+    case 'normal':
+      return { case: 'normal', value: { mean: duration(delay.meanMs), standardDeviation: duration(delay.deviationMs) } };
+  }
 }
