@@ -2,15 +2,18 @@
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 const ORDER: Record<Level, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
+/** Characters that may wait for the end of a turn. */
+const MAX_WAITING = 64 * 1024;
+
 export class Log {
-  /** writes a finished line as it is, whatever the level */
-  readonly raw: (line: string) => void;
+  private readonly write: (text: string) => void;
+  private waiting = '';
   private threshold: number;
   private readonly now: () => number;
 
   constructor(level: Level, write: (line: string) => void, now: () => number) {
     this.threshold = ORDER[level];
-    this.raw = write;
+    this.write = write;
     this.now = now;
   }
 
@@ -22,6 +25,23 @@ export class Log {
     this.threshold = ORDER[level];
   }
 
+  /**
+   * A finished line as it is, whatever the level. Lines of one turn of the event loop are written together: the container's log is a pipe, and each write to
+   * it waits for the system.
+   */
+  readonly raw = (line: string): void => {
+    if (this.waiting === '') setImmediate(() => this.flush());
+    this.waiting += line;
+    if (this.waiting.length >= MAX_WAITING) this.flush();
+  };
+
+  /** Writes what waits; for the end of the process. */
+  flush(): void {
+    const text = this.waiting;
+    this.waiting = '';
+    if (text !== '') this.write(text);
+  }
+
   error(msg: string, fields: object = {}): void { this.line('error', msg, fields); }
   warn(msg: string, fields: object = {}): void { this.line('warn', msg, fields); }
   info(msg: string, fields: object = {}): void { this.line('info', msg, fields); }
@@ -29,7 +49,8 @@ export class Log {
 
   private line(level: Level, msg: string, fields: object): void {
     if (ORDER[level] > this.threshold) return;
-    this.raw(`${JSON.stringify({ level, time: new Date(this.now()).toISOString(), msg, ...fields })}\n`);
+    this.flush();
+    this.write(`${JSON.stringify({ level, time: new Date(this.now()).toISOString(), msg, ...fields })}\n`);
   }
 }
 

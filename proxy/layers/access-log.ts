@@ -116,8 +116,8 @@ class Request implements RequestStream {
   }
 }
 
-/** From W3C traceparent, else B3 or x-request-id. */
+/** From W3C traceparent, else the headers that Linkerd reads. */
 function traceId(fields: Fields): string {
   const parent = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(field(fields, 'traceparent') ?? '');
-  return parent?.[1] ?? field(fields, 'x-b3-traceid') ?? field(fields, 'x-request-id') ?? '';
+  return parent?.[1] ?? field(fields, 'x-b3-traceid') ?? field(fields, 'x-request-id') ?? field(fields, 'x-amzn-trace-id') ?? '';
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import http from 'node:http';
+import net from 'node:net';
 import type { Init } from '../../lib/grpc/wire.ts';
 import type { HttpRoute_Filter, OutboundPolicy } from '../../api/gen/outbound_pb.js';
 import { backend, duration, headers, httpPolicy, match, meta, route, split, to } from '../testing/policies.ts';
@@ -151,18 +153,18 @@ describe('routes of HTTP, through the proxy', function () {
   it('show tap what was done on purpose', async () => {
     const fault = { delay: { kind: { case: 'fixed' as const, value: duration(1) } } };
     await start(filtered({ kind: { case: 'fault', value: fault } }), 'blue');
-    const seen: [string | undefined, number, string][] = [];
+    const seen: [string | undefined, number, string, string | undefined][] = [];
     const stop = world.proxy.proxy['core'].tap.add({
       wants: () => true, request() {}, response() {},
-      end: (t) => { seen.push([t.parties.destinationLabels['fault'], t.response!.status, t.parties.source.ip]); },
+      end: (t) => { seen.push([t.parties.destinationLabels['fault'], t.response!.status, t.parties.source.ip, t.parties.routeLabels?.['route_name']]); },
     });
     await world.get('/a');
     await update(filtered({ kind: { case: 'fault', value: { ...fault, abort: { kind: { case: 'httpStatus', value: 503 } } } } }));
     await world.get('/a');
     await update(filtered());
     await world.get('/a');
-    stop();
-    assert.deepEqual(seen, [['delay', 200, '127.0.0.1'], ['delay,abort', 503, '127.0.0.1'], [undefined, 200, '127.0.0.1']]);
+    stop?.();
+    assert.deepEqual(seen, [['delay', 200, '127.0.0.1', 'r'], ['delay,abort', 503, '127.0.0.1', 'r'], [undefined, 200, '127.0.0.1', 'r']]);
   });
 
   it('keep a session with its endpoint by a cookie', async () => {
@@ -218,6 +220,33 @@ describe('routes of HTTP, through the proxy', function () {
     assert.deepEqual([world.seen.get('blue')!.length, world.seen.get('blue')!.at(-1)!.headers['l5d-retry-limit']], [5, undefined]);
     await world.get('/');
     assert.equal(world.seen.get('blue')!.length, 6);
+  });
+
+  it('let a tunnel through every layer', async () => {
+    const echo = http.createServer();
+    echo.on('upgrade', (req, socket: net.Socket) => {
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${req.headers.upgrade!}\r\nx-server: ${req.headers['x-add'] as string}\r\n\r\n`);
+      socket.pipe(socket);
+    });
+    const change: Init<HttpRoute_Filter> = { kind: { case: 'requestHeaderModifier', value: { add: headers({ 'x-add': 'a' }) } } };
+    const back: Init<HttpRoute_Filter> = { kind: { case: 'responseHeaderModifier', value: { set: headers({ 'x-by': 'mesh' }) } } };
+    const copy: Init<HttpRoute_Filter> = { kind: { case: 'mirror', value: { backend: backend('blue') } } };
+    const wait: Init<HttpRoute_Filter> = { kind: { case: 'fault', value: { delay: { kind: { case: 'fixed', value: duration(5) } } } } };
+    const retry = { maxRetries: 2, maxRequestBytes: 65_536, conditions: { statusRanges: [{ start: 500, end: 599 }] }, timeout: duration(5000) };
+    await start(httpPolicy(route('r', [{ filters: [change, back, copy, wait], timeouts: { request: duration(200), response: duration(200), idle: duration(60_000) }, retry, backends: to(backend('echo')) }])), 'blue');
+    world.control.services.set('echo', { endpoints: [{ ip: '127.0.0.1', port: await world.listen(echo) }] });
+    const socket = net.connect(world.proxy.outboundPort, '127.0.0.1');
+    let got = '';
+    socket.setEncoding('latin1').on('data', (c: string) => { got += c; });
+    socket.write('GET /chat HTTP/1.1\r\nhost: web.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+    const heard = async (text: RegExp): Promise<void> => { while (!text.test(got)) await new Promise((r) => { socket.once('data', r); }); };
+    await heard(/^HTTP\/1.1 101 [^]*x-server: a\r\n[^]*x-by: mesh\r\n[^]*\r\n$/);
+    // Longer than the timeouts of requests, which are not a tunnel's.
+    await new Promise((r) => { setTimeout(r, 300); });
+    socket.write('hello');
+    await heard(/hello$/);
+    socket.destroy();
+    assert.equal(world.seen.get('blue')!.length, 0);
   });
 
   it('stay as they were when an update cannot be followed', async () => {

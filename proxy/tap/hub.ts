@@ -9,6 +9,8 @@ export interface Parties {
   sourceLabels: Record<string, string>;
   destination: SocketAddr;
   destinationLabels: Record<string, string>;
+  /** of the route that took the request */
+  routeLabels?: Readonly<Record<string, string>> | null;
 }
 
 /** Times are milliseconds (clock.now). */
@@ -31,6 +33,9 @@ export interface Observer {
   end(t: Tapped, at: number, trailers: Fields | null, reset: Reset | null): void;
 }
 
+/** Taps that may run at a time: each looks at every exchange. */
+export const MAX_TAPS = 16;
+
 /** Where running taps register. With none, an exchange pays one comparison. */
 export class TapHub {
   private readonly observers = new Set<Observer>();
@@ -41,7 +46,9 @@ export class TapHub {
     this.now = now;
   }
 
-  add(o: Observer): () => void {
+  /** Returns the way to stop, or null when there are too many already. */
+  add(o: Observer): (() => void) | null {
+    if (this.observers.size >= MAX_TAPS) return null;
     this.observers.add(o);
     return () => this.observers.delete(o);
   }

@@ -37,7 +37,10 @@ export function compileTapMatch(m: Plain<ObserveRequest_Match> | undefined): Tap
       const { key, value } = match.value;
       return (t) => t.parties.destinationLabels[key] === value;
     }
-    case 'routeLabel': return () => false;
+    case 'routeLabel': {
+      const { key, value } = match.value;
+      return (t) => t.parties.routeLabels?.[key] === value;
+    }
     default: return () => true;
   }
 }

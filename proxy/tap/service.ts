@@ -7,7 +7,7 @@ import type { TapEvent } from '../../api/gen/tap_pb.js';
 import type { SocketAddr } from '../accept/addr.ts';
 import { ipMessage } from '../discover/convert.ts';
 import { field, ResponseHead, type Fields, type Service } from '../message/contract.ts';
-import type { Observer, TapHub, Tapped } from './hub.ts';
+import { MAX_TAPS, type Observer, type TapHub, type Tapped } from './hub.ts';
 import { compileTapMatch } from './match.ts';
 
 export const OBSERVE_PATH = '/io.linkerd.proxy.tap.Tap/Observe';
@@ -33,9 +33,11 @@ export function tapService(hub: TapHub, base: number): Service {
       client.data(bytes, 0, bytes.length);
     };
     const parser = new FrameParser((message) => {
+      if (stop !== null) throw new Error('one request a call');
       const request = decode(tables.tap_ObserveRequest, message);
       const headers = request.extract?.extract.case === 'http' && request.extract.extract.value.extract.case === 'headers';
       stop = hub.add(new TapObserver(compileTapMatch(request.match), request.limit, headers, base, emit, () => finish(STATUS.OK, '')));
+      if (stop === null) finish(STATUS.RESOURCE_EXHAUSTED, `${MAX_TAPS} taps run on this proxy already`);
     });
     client.head(new ResponseHead(200, ['content-type', 'application/grpc']));
     if (head.path !== OBSERVE_PATH || field(head.fields, 'content-type')?.startsWith('application/grpc') !== true) finish(STATUS.UNIMPLEMENTED, `${head.path} is not served here`);
@@ -132,6 +134,7 @@ class TapObserver implements Observer {
     this.emit({
       source: tcpAddress(parties.source), sourceMeta: { labels: parties.sourceLabels },
       destination: tcpAddress(parties.destination), destinationMeta: { labels: parties.destinationLabels },
+      ...(parties.routeLabels ? { routeMeta: { labels: parties.routeLabels } } : {}),
       proxyDirection: parties.direction === 'INBOUND' ? 1 : 2,
       event: { case: 'http', value: { event } },
     });
