@@ -178,6 +178,7 @@ export function outboundDispatch(core: Core): Omit<DispatchConfig, 'balancer'> {
         ...info.labels, tls: info.tls === null ? 'no_identity' : 'true', ...(info.tls === null ? {} : { server_id: info.tls.identity }),
         ...(head.fault === '' ? {} : { fault: head.fault }),
       },
+      routeLabels: head.route,
     }), answer)),
   };
 }

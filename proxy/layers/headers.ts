@@ -14,6 +14,7 @@ export function withFields(h: RequestHead, fields: Fields): RequestHead {
   copy.absoluteForm = h.absoluteForm;
   copy.client = h.client;
   copy.fault = h.fault;
+  copy.route = h.route;
   return copy;
 }
 

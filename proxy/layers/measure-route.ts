@@ -13,6 +13,9 @@ export interface RouteSeriesConfig {
   requests: CounterFamily | null;
   statuses: CounterFamily;
   seconds: HistogramFamily;
+  /** sizes of the pieces that bodies come in: of requests on a route, of responses on a backend */
+  requestFrames?: HistogramFamily;
+  responseFrames?: HistogramFamily;
   /** http_status, or grpc_status for a gRPC route */
   statusLabel: string;
 }
@@ -24,6 +27,8 @@ const MAX_OUTCOMES = 128;
 export class RouteSeries {
   readonly grpc: boolean;
   readonly requests: Counter | null;
+  readonly requestFrames: Histogram | null;
+  readonly responseFrames: Histogram | null;
   private readonly config: RouteSeriesConfig;
   private readonly seconds: Histogram;
   private readonly ended = new Map<number, Counter>();
@@ -33,6 +38,8 @@ export class RouteSeries {
     this.grpc = config.statusLabel === 'grpc_status';
     this.requests = config.requests?.with(config.labels) ?? null;
     this.seconds = config.seconds.with(config.labels);
+    this.requestFrames = config.requestFrames?.with(config.labels) ?? null;
+    this.responseFrames = config.responseFrames?.with(config.labels) ?? null;
   }
 
   /** `status`: HTTP or gRPC status, -1 without; `error`: Linkerd's name of what went wrong, or '' */
@@ -70,7 +77,7 @@ export function measureRoute(series: RouteSeries, clock: Clock): Layer {
   return (next) => (head, ended, client) => {
     if (series.requests !== null) series.requests.value++;
     const answer = new RouteAnswer(series, clock, client);
-    return new RouteRequest(answer, next(head, ended, answer));
+    return new RouteRequest(answer, next(head, ended, answer), series.requestFrames);
   };
 }
 
@@ -91,8 +98,12 @@ class RouteAnswer implements ResponseStream {
   }
 
   informational(head: ResponseHead): void { this.client.informational(head); }
-  data(buf: Buffer, start: number, end: number): void { this.client.data(buf, start, end); }
   credit(n: number): void { this.client.credit(n); }
+
+  data(buf: Buffer, start: number, end: number): void {
+    this.series.responseFrames?.observe(end - start);
+    this.client.data(buf, start, end);
+  }
 
   head(head: ResponseHead): void {
     this.status = this.series.grpc ? grpcStatus(head.fields) : head.status;
@@ -125,13 +136,19 @@ class RouteAnswer implements ResponseStream {
 class RouteRequest implements RequestStream {
   private readonly answer: RouteAnswer;
   private readonly up: RequestStream;
+  private readonly frames: Histogram | null;
 
-  constructor(answer: RouteAnswer, up: RequestStream) {
+  constructor(answer: RouteAnswer, up: RequestStream, frames: Histogram | null) {
     this.answer = answer;
     this.up = up;
+    this.frames = frames;
   }
 
-  data(buf: Buffer, start: number, end: number): void { this.up.data(buf, start, end); }
+  data(buf: Buffer, start: number, end: number): void {
+    this.frames?.observe(end - start);
+    this.up.data(buf, start, end);
+  }
+
   end(trailers: Fields | null): void { this.up.end(trailers); }
   credit(n: number): void { this.up.credit(n); }
 

@@ -55,6 +55,8 @@ export class RequestHead {
   client: SocketAddr | null = null;
   /** what was done to it on purpose, such as 'delay'; '' for nothing. For tap */
   fault = '';
+  /** labels of the route that took it; null where no route is known. For tap */
+  route: Readonly<Record<string, string>> | null = null;
 
   constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, contentLength = -1) {
     this.method = method;

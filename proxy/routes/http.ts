@@ -115,8 +115,12 @@ class RuleBuilder {
     const mirrors = rule.filters.filter((f) => f.kind === 'mirror');
     const others = rule.filters.filter((f) => f.kind !== 'mirror');
     service = this.filtered([...others, ...mirrors], service);
-    const { status, requestSeconds, requestStatuses } = this.families;
-    return measureRoute(new RouteSeries({ labels: this.labels, requests: null, statuses: requestStatuses, seconds: requestSeconds, statusLabel: status }), core.clock)(service);
+    const { labels, families: { status, requestSeconds, requestStatuses, requestFrames } } = this;
+    const measured = measureRoute(new RouteSeries({ labels, requests: null, statuses: requestStatuses, seconds: requestSeconds, requestFrames, statusLabel: status }), core.clock)(service);
+    return (head, ended, client) => {
+      head.route = labels;
+      return measured(head, ended, client);
+    };
   }
 
   private limited({ timeouts: t, retry: r }: Limits, pick: Service): Service {
@@ -159,9 +163,9 @@ class RuleBuilder {
     let service = opened === null ? this.noBackend(`backend ${b.meta.name || 'without a name'} of the route is not valid`) : this.dispatch(opened);
     service = this.filtered(b.filters, service);
     if (!isPlain(this.rule)) {
-      const { status, backendRequests, backendStatuses, backendSeconds } = this.families;
+      const { status, backendRequests, backendStatuses, backendSeconds, backendFrames } = this.families;
       const labels = { ...this.labels, ...metaLabels('backend', b.meta) };
-      service = measureRoute(new RouteSeries({ labels, requests: backendRequests, statuses: backendStatuses, seconds: backendSeconds, statusLabel: status }), this.config.core.clock)(service);
+      service = measureRoute(new RouteSeries({ labels, requests: backendRequests, statuses: backendStatuses, seconds: backendSeconds, responseFrames: backendFrames, statusLabel: status }), this.config.core.clock)(service);
     }
     return { service, usable: opened === null ? () => true : opened.usable };
   }
@@ -215,7 +219,7 @@ class RuleBuilder {
       clock, random,
       count: (kind) => { (kind === 'delay' ? delays : aborts).value++; },
       observe: (head, answer) => (!core.tap.active ? answer : core.tap.observe(head, () => ({
-        direction: 'OUTBOUND', source: head.client ?? dst, sourceLabels: {}, destination: dst, destinationLabels: { fault: head.fault },
+        direction: 'OUTBOUND', source: head.client ?? dst, sourceLabels: {}, destination: dst, destinationLabels: { fault: head.fault }, routeLabels: head.route,
       }), answer)),
     };
   }

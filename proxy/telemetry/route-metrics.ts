@@ -4,6 +4,8 @@ import type { Labels } from './text.ts';
 
 /** Linkerd's buckets, seconds. */
 const REQUEST_SECONDS = [0.05, 0.5, 1, 10];
+/** Bytes of body that pass at a time. */
+const FRAME_BYTES = [128, 1024, 10_240];
 const BACKEND_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 10];
 
 /** The metrics of one kind of route. */
@@ -12,6 +14,7 @@ export interface RouteFamilies {
   status: string;
   requestSeconds: HistogramFamily;
   requestStatuses: CounterFamily;
+  requestFrames: HistogramFamily;
   retries: CounterFamily;
   retrySuccesses: CounterFamily;
   retryLimits: CounterFamily;
@@ -19,6 +22,7 @@ export interface RouteFamilies {
   backendRequests: CounterFamily;
   backendSeconds: HistogramFamily;
   backendStatuses: CounterFamily;
+  backendFrames: HistogramFamily;
 }
 
 export interface RouteMetrics {
@@ -38,6 +42,7 @@ export function createRouteMetrics(r: Registry): RouteMetrics {
     http: {
       status: 'http_status',
       requestSeconds: r.histogram('outbound_http_route_request_duration_seconds', 'Time from a request of an HTTP route to the end of its response.', REQUEST_SECONDS),
+      requestFrames: r.histogram('outbound_http_route_request_frame_size_bytes', 'Pieces of request bodies of HTTP routes.', FRAME_BYTES),
       requestStatuses: r.counter('outbound_http_route_request_statuses_total', 'Completed requests of HTTP routes, by status.'),
       retries: r.counter('outbound_http_route_retry_requests_total', 'Retries of requests of HTTP routes.'),
       retrySuccesses: r.counter('outbound_http_route_retry_successes_total', 'Requests of HTTP routes that succeeded after a retry.'),
@@ -45,11 +50,13 @@ export function createRouteMetrics(r: Registry): RouteMetrics {
       retryOverflows: r.counter('outbound_http_route_retry_overflow_total', 'Requests of HTTP routes that were not retried because the budget was used up.'),
       backendRequests: r.counter('outbound_http_route_backend_requests_total', 'Requests sent to backends of HTTP routes, retries included.'),
       backendSeconds: r.histogram('outbound_http_route_backend_response_duration_seconds', 'Time from a request to a backend of an HTTP route to the end of its response.', BACKEND_SECONDS),
+      backendFrames: r.histogram('outbound_http_route_backend_response_frame_size_bytes', 'Pieces of response bodies of backends of HTTP routes.', FRAME_BYTES),
       backendStatuses: r.counter('outbound_http_route_backend_response_statuses_total', 'Completed responses of backends of HTTP routes, by status.'),
     },
     grpc: {
       status: 'grpc_status',
       requestSeconds: r.histogram('outbound_grpc_route_request_duration_seconds', 'Time from a call of a gRPC route to the end of its response.', REQUEST_SECONDS),
+      requestFrames: r.histogram('outbound_grpc_route_request_frame_size_bytes', 'Pieces of request bodies of gRPC routes.', FRAME_BYTES),
       requestStatuses: r.counter('outbound_grpc_route_request_statuses_total', 'Completed calls of gRPC routes, by status.'),
       retries: r.counter('outbound_grpc_route_retry_requests_total', 'Retries of calls of gRPC routes.'),
       retrySuccesses: r.counter('outbound_grpc_route_retry_successes_total', 'Calls of gRPC routes that succeeded after a retry.'),
@@ -57,6 +64,7 @@ export function createRouteMetrics(r: Registry): RouteMetrics {
       retryOverflows: r.counter('outbound_grpc_route_retry_overflow_total', 'Calls of gRPC routes that were not retried because the budget was used up.'),
       backendRequests: r.counter('outbound_grpc_route_backend_requests_total', 'Calls sent to backends of gRPC routes, retries included.'),
       backendSeconds: r.histogram('outbound_grpc_route_backend_response_duration_seconds', 'Time from a call to a backend of a gRPC route to the end of its response.', BACKEND_SECONDS),
+      backendFrames: r.histogram('outbound_grpc_route_backend_response_frame_size_bytes', 'Pieces of response bodies of backends of gRPC routes.', FRAME_BYTES),
       backendStatuses: r.counter('outbound_grpc_route_backend_response_statuses_total', 'Completed responses of backends of gRPC routes, by status.'),
     },
     faults: r.counter('outbound_http_faults_injected_total', 'Requests that a fault delayed or failed on purpose.'),
