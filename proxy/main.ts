@@ -39,11 +39,16 @@ async function main(): Promise<void> {
     origDst: { inbound: pick(env.origDst.inbound, redirected), outbound: pick(env.origDst.outbound, redirected) },
   });
 
+  const turnedAway = proxy.metrics.tcpErrors.inbound.with({ error: 'accept' });
+  const listen = async (addr: Listen, tcp: TcpOptions, accept: (s: net.Socket) => void): Promise<Listening> =>
+    listenTcp(hosts(addr.host, env.podIps.some((ip) => ip.includes(':'))), addr.port, tcp, accept, () => { turnedAway.value++; })
+      .catch((e: NodeJS.ErrnoException) => fail(e.code === 'EADDRINUSE'
+        ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message));
   const servers = await Promise.all([
-    listen(env.listen.outbound, env.tcp.outboundAccept, env.podIps, proxy.acceptOutbound),
-    listen(env.listen.inbound, env.tcp.inboundAccept, env.podIps, proxy.acceptInbound),
-    listen(env.listen.admin, env.tcp.inboundAccept, env.podIps, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
-    listen(env.listen.tap, env.tcp.inboundAccept, env.podIps, proxy.acceptTap),
+    listen(env.listen.outbound, env.tcp.outboundAccept, proxy.acceptOutbound),
+    listen(env.listen.inbound, env.tcp.inboundAccept, proxy.acceptInbound),
+    listen(env.listen.admin, env.tcp.inboundAccept, (s) => proxy.acceptAdmin(s, isLoopbackPeer(s))),
+    listen(env.listen.tap, env.tcp.inboundAccept, proxy.acceptTap),
   ]);
   proxy.onReady = () => log.info('ready', { sinceStartMs: Math.round(systemClock.now()) });
   proxy.start();
@@ -79,12 +84,6 @@ function pick(fixed: string, redirected: GetOrigDst | null): GetOrigDst {
   if (fixed === '') return redirected!;
   const a = splitAddr(fixed);
   return fixedOrigDst(a.ip, a.port);
-}
-
-async function listen(addr: Listen, tcp: TcpOptions, podIps: string[], accept: (s: net.Socket) => void): Promise<Listening> {
-  return listenTcp(hosts(addr.host, podIps.some((ip) => ip.includes(':'))), addr.port, tcp, accept)
-    .catch((e: NodeJS.ErrnoException) => fail(e.code === 'EADDRINUSE'
-      ? `port ${addr.port} is in use by another process of the pod; change the application's port or the proxy's (annotation)` : e.message));
 }
 
 function isLoopbackPeer(s: net.Socket): boolean {

@@ -13,8 +13,11 @@ export function hosts(host: string, ipv6: boolean): string[] {
   return host === '127.0.0.1' ? ['127.0.0.1', '::1'] : [host];
 }
 
-/** Rejects with the error of the system when one of the hosts cannot be listened on. */
-export async function listenTcp(names: string[], port: number, tcp: TcpOptions, accept: (s: net.Socket) => void): Promise<Listening> {
+/**
+ * Rejects with the error of the system when one of the hosts cannot be listened on. `refused` is told of each connection that could not be accepted later, for want
+ * of descriptors (EMFILE): it is closed, the listener goes on.
+ */
+export async function listenTcp(names: string[], port: number, tcp: TcpOptions, accept: (s: net.Socket) => void, refused: (e: NodeJS.ErrnoException) => void): Promise<Listening> {
   const onSocket = (socket: net.Socket): void => {
     // Every later owner adds its own; without one at all times a reset would end the process.
     socket.on('error', ignore);
@@ -24,7 +27,7 @@ export async function listenTcp(names: string[], port: number, tcp: TcpOptions, 
     const server = net.createServer({ allowHalfOpen: true }, onSocket);
     server.once('error', reject);
     server.listen({ host, port, backlog: 4096 }, () => {
-      server.off('error', reject);
+      server.off('error', reject).on('error', refused);
       inherit(server, tcp);
       resolve(server);
     });

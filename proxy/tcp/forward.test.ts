@@ -3,6 +3,7 @@ import net from 'node:net';
 import fc from 'fast-check';
 import { systemClock } from '../../lib/clock.ts';
 import { negotiate } from '../accept/negotiate.ts';
+import { held } from '../io/held.ts';
 import { Forward, type ForwardResult } from './forward.ts';
 
 async function listen(f: (s: net.Socket) => void): Promise<net.Server> {
@@ -109,6 +110,34 @@ describe('forwarding', () => {
         await t.result;
         t.close();
       }), { numRuns: 60 });
+  });
+
+  it('holds little for a peer that never reads, and loses none of it when it does', async () => {
+    const paused: net.Socket[] = [];
+    const t = await setup((s) => {
+      s.pause();
+      paused.push(s);
+    });
+    const c = connect(t.port);
+    const piece = Buffer.alloc(256 * 1024, 1);
+    let sent = 0;
+    // Until the client's own kernel and stream take no more: everything on the way is full then.
+    while (sent < 256 * 1024 * 1024) {
+      const took = c.write(piece);
+      sent += piece.length;
+      if (!took && !(await Promise.race([new Promise<boolean>((r) => { c.once('drain', () => r(true)); }), new Promise<boolean>((r) => { setTimeout(() => r(false), 300); })]))) break;
+    }
+    assert.ok(sent < 256 * 1024 * 1024, 'it never stopped');
+    assert.ok(held.total < 1024 * 1024, `${held.total} bytes held`);
+    c.end();
+    let got = 0;
+    paused[0]!.on('data', (d: Buffer) => { got += d.length; }).resume();
+    await new Promise((r) => { paused[0]!.once('end', r); });
+    assert.equal(got, sent);
+    paused[0]!.end();
+    c.resume();
+    await t.result;
+    t.close();
   });
 
   it('makes a reset of one side a reset of the other', async () => {
