@@ -26,10 +26,6 @@ function get(port: number, url: string): Promise<{ status: number; headers: http
   });
 }
 
-async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((r) => { setTimeout(r, 5); });
-}
-
 describe('policy of a port, on real connections', () => {
   let app: http.Server;
   let mesh: Mesh;
@@ -39,6 +35,7 @@ describe('policy of a port, on real connections', () => {
 
   async function start(first: Init<Server>): Promise<void> {
     server = first;
+    seen = [];
     app = http.createServer((req, res) => {
       seen.push(`${req.url} ${String(req.headers['x-added'] ?? '')}`.trim());
       res.end('app');
@@ -47,16 +44,6 @@ describe('policy of a port, on real connections', () => {
     port = (app.address() as net.AddressInfo).port;
     const opaque = first.protocol?.kind?.case === 'opaque';
     mesh = await startPair(port, { opaque, inbound: (p) => (p === port ? server : null) });
-    // The first connection to a port makes the proxy ask for its policy.
-    if (opaque) await until(async () => {
-      (await open()).destroy();
-      return /inbound_tcp_authz_allow_total\{[^}]*authz_name="web"\}/.test(await metrics());
-    });
-    else await until(async () => {
-      await ask('/');
-      return /srv_name="s"/.test(await metrics());
-    });
-    seen = [];
   }
   async function open(): Promise<net.Socket> {
     const s = net.connect(mesh.client.outboundPort, '127.0.0.1');
@@ -74,6 +61,11 @@ describe('policy of a port, on real connections', () => {
     await new Promise((r) => { app.close(r); });
   });
 
+  it('judges the very first connection by it', async () => {
+    await start({ protocol: detect(), labels: { name: 's' }, authorizations: [] });
+    assert.deepEqual([(await ask('/')).status, seen], [403, []]);
+  });
+
   it('allows, denies by path with the rule\'s name, and audits', async () => {
     await start({ protocol: detect(), labels: { name: 's' }, authorizations: [clientOnly('web'), anyone('no-admin', { action: 1, requests: [path('/admin')] }), anyone('look', { action: 2, requests: [path('/api')] })] });
     assert.equal((await ask('/')).status, 200);
@@ -82,7 +74,7 @@ describe('policy of a port, on real connections', () => {
     assert.equal((await ask('/api/1')).status, 200);
     assert.deepEqual(seen, ['/', '/api/1']);
     const text = await metrics();
-    assert.match(text, /inbound_http_authz_allow_total\{[^}]*authz_name="web"\} [3-9]/);
+    assert.match(text, /inbound_http_authz_allow_total\{[^}]*authz_name="web"\} 2/);
     assert.match(text, /inbound_http_authz_deny_total\{[^}]*authz_name="no-admin"\} 1/);
     assert.match(text, /inbound_http_authz_audit_total\{[^}]*authz_name="look"\} 1/);
   });
@@ -90,7 +82,7 @@ describe('policy of a port, on real connections', () => {
   it('limits requests, by client and in total', async () => {
     await start({ protocol: detect({ httpLocalRateLimit: { total: { requestsPerSecond: 1000 }, overrides: [{ limit: { requestsPerSecond: 3 }, clients: { identities: [{ name: CLIENT_ID }] } }] } }), labels: { name: 's' }, authorizations: [anyone('all')] });
     const statuses = await Promise.all(Array.from({ length: 30 }, async () => (await ask('/')).status));
-    assert.ok(statuses.includes(200) && statuses.includes(429), statuses.join());
+    assert.ok(statuses.filter((s) => s === 200).length >= 3 && statuses.includes(429), statuses.join());
     assert.match(await metrics(), /inbound_http_local_ratelimit_total\{[^}]*scope="override"\} \d+/);
   });
 

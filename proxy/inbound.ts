@@ -67,8 +67,17 @@ export class Inbound {
   readonly accept = (socket: Socket): void => {
     const dst = this.getOrigDst(socket) ?? { ip: unmap(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
     const client = clientAddr(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    this.sniff({ socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels: { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' } }, true);
+    const a: Accepted = { socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels: { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' } };
+    if (dst.port === this.port) this.sniff(a, true);
+    else this.whenKnown(a, () => this.sniff(a, true));
   };
+
+  /** The first connection to a port waits for what the control plane says of it: the default policy may let in whom that one does not. */
+  private whenKnown(a: Accepted, go: () => void): void {
+    this.policies.whenKnown(a.app.port, () => {
+      if (!a.socket.destroyed) go();
+    });
+  }
 
   /** Looks at what a connection says; `outer` before mesh TLS has been taken off. */
   private sniff(a: Accepted, outer: boolean): void {
@@ -129,8 +138,7 @@ export class Inbound {
     readTransportHeader(t.socket, this.core.clock, (header, rest) => {
       const c: Accepted = { ...b, app: { ip: a.app.ip, port: header.port } };
       if (header.name !== '' || t.clientId === '') this.refuse(c, header.name === '' ? 'no client identity' : 'not a gateway');
-      else if (header.protocol === null) this.opaque(c, rest, null);
-      else this.http(c, header.protocol === 'http1' ? 1 : 2, rest);
+      else this.whenKnown(c, () => (header.protocol === null ? this.opaque(c, rest, null) : this.http(c, header.protocol === 'http1' ? 1 : 2, rest)));
     }, () => this.refuse(b, 'bad transport header'));
   }
 

@@ -51,6 +51,7 @@ export interface ProxyDeps {
 const ANCHORS_POLL_MS = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const TARGET_TIMEOUT_MS = 10_000;
+const PORT_TIMEOUT_MS = 1_000;
 const TARGET_IDLE_MS = 5 * 60_000;
 const MAX_ADMIN_CONNECTIONS = 64;
 const POOL = { idleMs: 30_000, maxConnections: 10_000, reuse: null };
@@ -120,7 +121,7 @@ export class Proxy {
     const opaque = new Set(env.opaquePorts);
     const badPolicies = this.metrics.inboundBadPolicies.with({});
     const policies = new PortPolicies({
-      clock, log, channel: policy, workload: env.policy.workload, onBadPolicy: () => { badPolicies.value++; },
+      clock, log, channel: policy, workload: env.policy.workload, onBadPolicy: () => { badPolicies.value++; }, firstMs: PORT_TIMEOUT_MS,
       fallback: (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules),
     }, env.inboundPorts);
     this.stops.push(() => policies.stop());

@@ -14,12 +14,19 @@ export interface PortPoliciesConfig {
   log: Log;
   /** told of each policy that cannot be followed */
   onBadPolicy: () => void;
+  /** how long the first connection to a port waits for its policy before the fallback holds; milliseconds */
+  firstMs: number;
 }
 
 /** Clients choose the port numbers: only so many are worth a stream. */
 const MAX_PORTS = 256;
 
-interface Port { policy: PortPolicy; watchers: Set<() => void> }
+interface Port {
+  policy: PortPolicy;
+  /** the control plane has answered, or has had its time */
+  settled: boolean;
+  watchers: Set<() => void>;
+}
 
 /** Policies of the application's ports: watched from first use, the last good one kept while the control plane is away or sends what cannot be followed. */
 export class PortPolicies {
@@ -37,10 +44,25 @@ export class PortPolicies {
     if (known !== undefined) return known.policy;
     const policy = this.config.fallback(port);
     if (this.ports.size >= MAX_PORTS) return policy;
-    const entry: Port = { policy, watchers: new Set() };
+    const entry: Port = { policy, settled: false, watchers: new Set() };
     this.ports.set(port, entry);
     this.watch(port, entry);
     return entry.policy;
+  }
+
+  /** Calls `f` once it is known what holds for a port; at once for one that has been in use. */
+  whenKnown(port: number, f: () => void): void {
+    this.get(port);
+    const entry = this.ports.get(port);
+    if (entry === undefined || entry.settled) {
+      f();
+      return;
+    }
+    const once = (): void => {
+      entry.watchers.delete(once);
+      f();
+    };
+    entry.watchers.add(once);
   }
 
   /** Calls `f` after each change of a port's policy, until the result is called. */
@@ -51,11 +73,17 @@ export class PortPolicies {
   }
 
   private watch(port: number, entry: Port): void {
-    const { channel, workload, log, clock, fallback, onBadPolicy } = this.config;
+    const { channel, workload, log, clock, fallback, onBadPolicy, firstMs } = this.config;
     const use = (policy: PortPolicy): void => {
       entry.policy = policy;
+      entry.settled = true;
+      clock.cancel(first);
       for (const f of entry.watchers) f();
     };
+    const first = clock.after(firstMs, () => {
+      log.debug('the control plane has not said what holds for a port; the default policy does', { port });
+      use(entry.policy);
+    });
     this.watches.push(new Watch(channel, INBOUND_WATCH, { workload, port }, {
       message: (server) => {
         let policy: PortPolicy;
