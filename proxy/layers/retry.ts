@@ -6,6 +6,7 @@ import { RESET, type Reset } from '../message/reset.ts';
 import { isGrpc, OwnAnswer } from '../respond.ts';
 import { pauseMs, retryAfterMs, type Backoff } from './backoff.ts';
 import type { RetryBudget } from './budget.ts';
+import { Deadlines, type Deadline } from './deadlines.ts';
 
 /** outbound.proto Retry of one rule. */
 export interface RetryConfig {
@@ -45,8 +46,9 @@ const FINAL: ReadonlySet<ErrorCode> = new Set(['FAIL_FAST', 'NO_ENDPOINTS', 'LOA
  * each try goes through them anew.
  */
 export function retry(config: RetryConfig): Layer {
+  const late = new Deadlines<Try>(config.clock, config.perTryMs, (t) => t.late(config.perTryMs));
   return (next) => (head, ended, client) => {
-    const x = new Retrying(config, next, head, ended, client);
+    const x = new Retrying(config, late, next, head, ended, client);
     x.begin();
     return x;
   };
@@ -54,6 +56,8 @@ export function retry(config: RetryConfig): Layer {
 
 class Retrying implements RequestStream {
   readonly config: RetryConfig;
+  /** the ends of the tries' own time */
+  readonly late: Deadlines<Try>;
   readonly head: RequestHead;
   readonly client: ResponseStream;
   readonly grpc: boolean;
@@ -71,8 +75,9 @@ class Retrying implements RequestStream {
   private previous: Try | null = null;
   private pause: Timer | null = null;
 
-  constructor(config: RetryConfig, next: Service, head: RequestHead, ended: boolean, client: ResponseStream) {
+  constructor(config: RetryConfig, late: Deadlines<Try>, next: Service, head: RequestHead, ended: boolean, client: ResponseStream) {
     this.config = config;
+    this.late = late;
     this.next = next;
     this.head = head;
     this.client = client;
@@ -162,6 +167,7 @@ class Try implements ResponseStream {
   up: RequestStream | null = null;
   over = false;
   private readonly owner: Retrying;
+  private deadline: Deadline<Try> | null = null;
   private timer: Timer | null = null;
   private held: ResponseHead | null = null;
   private passing = false;
@@ -175,10 +181,10 @@ class Try implements ResponseStream {
   started(up: RequestStream): void {
     this.up = up;
     const { clock, perTryMs } = this.owner.config;
-    if (perTryMs > 0 && !this.passing && !this.over && this.held === null) this.timer = clock.after(perTryMs, () => this.late(perTryMs));
+    if (perTryMs > 0 && !this.passing && !this.over && this.held === null) this.deadline = this.owner.late.set(this, clock.now());
   }
 
-  private late(ms: number): void {
+  late(ms: number): void {
     const { owner } = this;
     const retried = owner.again(504, owner.grpc ? 4 : -1, true);
     this.abandon(RESET.timeout);
@@ -307,6 +313,9 @@ class Try implements ResponseStream {
   }
 
   private stopTimer(): void {
+    this.owner.late.cancel(this.deadline);
+    this.deadline = null;
+    if (this.timer === null) return;
     this.owner.config.clock.cancel(this.timer);
     this.timer = null;
   }

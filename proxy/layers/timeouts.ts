@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../lib/clock.ts';
 import { ProxyError } from '../errors.ts';
 import type { Fields, Layer, RequestHead, RequestStream, ResponseHead, ResponseStream } from '../message/contract.ts';
 import { RESET, Reset } from '../message/reset.ts';
+import { Deadlines, type Deadline } from './deadlines.ts';
 
 /** http_route.proto Timeouts. Each in milliseconds, 0 for none. */
 export interface TimeoutsConfig {
@@ -18,8 +19,9 @@ export interface TimeoutsConfig {
 
 /** Ends exchanges that take too long: with an answer while there was none, else with a reset. A tunnel that is open has only the idle timeout. */
 export function timeouts(config: TimeoutsConfig): Layer {
+  const lists = new Lists(config);
   return (next) => (head, ended, client) => {
-    const t = new Timed(config, head, ended, client);
+    const t = new Timed(config, lists, head, ended, client);
     const up = next(head, ended, t);
     return t.started(up);
   };
@@ -27,22 +29,39 @@ export function timeouts(config: TimeoutsConfig): Layer {
 
 type TimeoutCode = 'REQUEST_TIMEOUT' | 'RESPONSE_TIMEOUT' | 'IDLE_TIMEOUT';
 
+/** The deadlines of every exchange of one layer. */
+class Lists {
+  readonly overall: Deadlines<Timed>;
+  readonly response: Deadlines<Timed>;
+  readonly idle: Deadlines<Timed>;
+
+  constructor({ clock, requestMs, responseMs, idleMs }: TimeoutsConfig) {
+    this.overall = new Deadlines<Timed>(clock, requestMs, (t) => t.expired('REQUEST_TIMEOUT', requestMs));
+    this.response = new Deadlines<Timed>(clock, responseMs, (t) => t.expired('RESPONSE_TIMEOUT', responseMs));
+    this.idle = new Deadlines<Timed>(clock, idleMs, (t) => t.checkIdle());
+  }
+}
+
 class Timed implements ResponseStream {
   private readonly config: TimeoutsConfig;
   private readonly request: RequestHead;
   private readonly client: ResponseStream;
   private up: RequestStream | null = null;
-  private overall: Timer | null = null;
-  private response: Timer | null = null;
-  private idle: Timer | null = null;
+  private readonly lists: Lists;
+  private overall: Deadline<Timed> | null = null;
+  private response: Deadline<Timed> | null = null;
+  private idle: Deadline<Timed> | null = null;
+  /** what is left of the idle time after a look at it */
+  private rest: Timer | null = null;
   private movedAt = 0;
   private answered = false;
   private requestEnded: boolean;
   private responseEnded = false;
   done = false;
 
-  constructor(config: TimeoutsConfig, request: RequestHead, ended: boolean, client: ResponseStream) {
+  constructor(config: TimeoutsConfig, lists: Lists, request: RequestHead, ended: boolean, client: ResponseStream) {
     this.config = config;
+    this.lists = lists;
     this.request = request;
     this.client = client;
     // What asks for a tunnel has sent all of its request, until the tunnel is open.
@@ -54,12 +73,13 @@ class Timed implements ResponseStream {
     this.up = up;
     const { clock, requestMs, idleMs } = this.config;
     if (this.finished) return up;
-    if (requestMs > 0 && !this.responseEnded) this.overall = clock.after(requestMs, () => this.expired('REQUEST_TIMEOUT', requestMs));
+    const now = clock.now();
+    if (requestMs > 0 && !this.responseEnded) this.overall = this.lists.overall.set(this, now);
     if (idleMs > 0) {
-      this.movedAt = clock.now();
-      this.watchIdle(idleMs);
+      this.movedAt = now;
+      this.idle = this.lists.idle.set(this, now);
     }
-    if (this.requestEnded) this.awaitResponse();
+    if (this.requestEnded) this.awaitResponse(now);
     return new TimedRequest(this, up);
   }
 
@@ -67,22 +87,20 @@ class Timed implements ResponseStream {
     return this.done || (this.responseEnded && this.requestEnded);
   }
 
-  private awaitResponse(): void {
-    const { clock, responseMs } = this.config;
-    if (responseMs > 0 && !this.responseEnded) this.response = clock.after(responseMs, () => this.expired('RESPONSE_TIMEOUT', responseMs));
+  private awaitResponse(now: number): void {
+    if (this.config.responseMs > 0 && !this.responseEnded) this.response = this.lists.response.set(this, now);
   }
 
-  /** One timer for as long as nothing is late: it looks how long ago the last byte passed, and waits for the rest. */
-  private watchIdle(ms: number): void {
+  /** Looks how long ago the last byte passed, and waits for the rest. */
+  checkIdle(): void {
     const { clock, idleMs } = this.config;
-    this.idle = clock.after(ms, () => {
-      const left = this.movedAt + idleMs - clock.now();
-      if (left > 0) this.watchIdle(left);
-      else this.expired('IDLE_TIMEOUT', idleMs);
-    });
+    const left = this.movedAt + idleMs - clock.now();
+    // Less than the shortest timer is nothing.
+    if (left >= 1) this.rest = clock.after(left, () => this.checkIdle());
+    else this.expired('IDLE_TIMEOUT', idleMs);
   }
 
-  private expired(code: TimeoutCode, ms: number): void {
+  expired(code: TimeoutCode, ms: number): void {
     if (this.done) return;
     this.stop();
     this.up?.reset(RESET.timeout);
@@ -101,10 +119,15 @@ class Timed implements ResponseStream {
   }
 
   private cancelTimers(): void {
-    const { clock } = this.config;
-    clock.cancel(this.overall);
-    clock.cancel(this.response);
-    clock.cancel(this.idle);
+    const { lists } = this;
+    lists.overall.cancel(this.overall);
+    lists.response.cancel(this.response);
+    this.cancelIdle();
+  }
+
+  private cancelIdle(): void {
+    this.lists.idle.cancel(this.idle);
+    if (this.rest !== null) this.config.clock.cancel(this.rest);
   }
 
   moved(): void {
@@ -115,7 +138,7 @@ class Timed implements ResponseStream {
     this.requestEnded = true;
     this.moved();
     if (this.responseEnded) this.cancelTimers();
-    else if (!asksTunnel(this.request)) this.awaitResponse();
+    else if (!asksTunnel(this.request)) this.awaitResponse(this.config.clock.now());
   }
 
   informational(head: ResponseHead): void {
@@ -130,8 +153,8 @@ class Timed implements ResponseStream {
     this.answered = true;
     if (asksTunnel(this.request) && (head.status === 101 || (this.request.method === 'CONNECT' && head.status < 300))) {
       this.requestEnded = false;
-      this.config.clock.cancel(this.overall);
-      this.config.clock.cancel(this.response);
+      this.lists.overall.cancel(this.overall);
+      this.lists.response.cancel(this.response);
     }
     this.client.head(head);
   }
@@ -146,10 +169,9 @@ class Timed implements ResponseStream {
     if (this.done) return;
     this.moved();
     this.responseEnded = true;
-    const { clock } = this.config;
-    clock.cancel(this.overall);
-    clock.cancel(this.response);
-    if (this.requestEnded) clock.cancel(this.idle);
+    this.lists.overall.cancel(this.overall);
+    this.lists.response.cancel(this.response);
+    if (this.requestEnded) this.cancelIdle();
     this.client.end(trailers);
   }
 
