@@ -12,6 +12,8 @@ describe('environment', () => {
     const e = parseEnv(MINIMAL);
     assert.deepEqual(e.listen, { inbound: { host: '0.0.0.0', port: 4143 }, outbound: { host: '127.0.0.1', port: 4140 }, admin: { host: '0.0.0.0', port: 4191 }, tap: { host: '0.0.0.0', port: 4190 } });
     assert.equal(e.shutdownGraceMs, 30_000);
+    assert.deepEqual(e.reuse, { maxRequests: 0, maxAgeMs: 0 });
+    assert.deepEqual(parseEnv({ ...MINIMAL, MESH_PROXY_OUTBOUND_CONNECTION_MAX_REQUESTS: '1000', MESH_PROXY_OUTBOUND_CONNECTION_MAX_AGE: '10m' }).reuse, { maxRequests: 1000, maxAgeMs: 600_000 });
     assert.equal(e.destination.service.identity, null);
     assert.equal(e.identity.service.identity, 'id');
     assert.ok(e.opaquePorts.includes(3306));
@@ -26,7 +28,7 @@ describe('environment', () => {
 
   it('refuses what it cannot use, and names the variable', () => {
     const bad: [string, string][] = [
-      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['IDENTITY_SVC_ADDR', 'nowhere'],
+      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['OUTBOUND_CONNECTION_MAX_REQUESTS', 'many'], ['IDENTITY_SVC_ADDR', 'nowhere'],
     ];
     for (const [name, value] of bad) {
       const env: Record<string, string | undefined> = { ...MINIMAL, [`MESH_PROXY_${name}`]: value === '' ? undefined : value };

@@ -43,6 +43,8 @@ export interface ProxyEnv {
   tcp: { inboundAccept: TcpOptions; inboundConnect: TcpOptions; outboundAccept: TcpOptions; outboundConnect: TcpOptions };
   /** milliseconds */
   connectTimeoutMs: { inbound: number; outbound: number };
+  /** when a connection to an endpoint is replaced by a new one; 0 is never */
+  reuse: { maxRequests: number; maxAgeMs: number };
   shutdownGraceMs: number;
   /** one line on stdout for each inbound request; null for none */
   accessLog: AccessLogFormat | null;
@@ -121,6 +123,12 @@ class Reader {
     return list(text).flatMap((p) => this.parsed(name, p, portRange, 'a port or a range of ports', []));
   }
 
+  /** a whole number; 0 when it is not set */
+  count(name: string): number {
+    const text = this.get(name) ?? '0';
+    return this.parsed(name, text, (n) => (/^\d{1,9}$/.test(n) ? Number(n) : null), 'a number', 0);
+  }
+
   duration(name: string, fallback: number): number {
     const text = this.get(name);
     return text === undefined ? fallback : this.parsed(name, text, durationMs, 'a duration such as 500ms or 10s', fallback);
@@ -169,6 +177,7 @@ function readAll(r: Reader): ProxyEnv {
       outboundAccept: tcpOptions(r, 'OUTBOUND_ACCEPT', 0), outboundConnect: tcpOptions(r, 'OUTBOUND_CONNECT', USER_TIMEOUT_MS),
     },
     connectTimeoutMs: { inbound: r.duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: r.duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
+    reuse: { maxRequests: r.count('OUTBOUND_CONNECTION_MAX_REQUESTS'), maxAgeMs: r.duration('OUTBOUND_CONNECTION_MAX_AGE', 0) },
     shutdownGraceMs: graceMs(r),
     accessLog: accessLog(r),
     origDst: { inbound: fixedDst(r, 'INBOUND_ORIG_DST'), outbound: fixedDst(r, 'OUTBOUND_ORIG_DST') },

@@ -104,7 +104,8 @@ export class Proxy {
 
     if (env.trace !== null) this.core.spans = new SpanExporter(channel('trace', env.trace.service), env.trace.attributes, this.metrics.registry, log);
 
-    const pool = this.poolConfig(env.connectTimeoutMs.outbound, env.tcp.outboundConnect, 100, true);
+    const { reuse } = env;
+    const pool = { ...this.poolConfig(env.connectTimeoutMs.outbound, env.tcp.outboundConnect, 100, true), reuse: reuse.maxRequests + reuse.maxAgeMs > 0 ? reuse : null };
     const balancers = new Balancers(destination, env.destination.context, (_name, settings) => this.balancerConfig(settings, pool, outboundEndpointLayers(this.core)));
     const build = { core: this.core, balancers, dispatch: outboundDispatch(this.core) };
     const followed = this.metrics.routes.policies.with({ result: 'followed' });
