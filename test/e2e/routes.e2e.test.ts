@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { INJECT } from '../../api/annotations.ts';
+import { ROUTE_CONTROLLER } from '../../api/names.ts';
+import type { RouteParentStatus } from '../../lib/kube/gateway-api.ts';
+import { exec } from '../cluster/exec.ts';
+import { applyGatewayApi } from '../gateway-api/module.ts';
+import { apply, dropNamespaces, inPod, waitFor, waitReady } from './steps.ts';
+import { kube, MESHED, namespace, nodeContainer, PROBE_NAMESPACE, type Thing } from './world.ts';
+
+const NAMESPACE = 'routes';
+
+/** Tells who it is and what it was asked, how often it was asked for /seen/ID; /fail/ID?times=N answers 503 N times first; /slow?ms=N waits. */
+const SERVER = `
+import { createServer } from 'node:http';
+const seen = new Map();
+createServer(async (req, res) => {
+  const url = new URL(req.url, 'http://server');
+  const times = (seen.get(url.pathname) ?? 0) + 1;
+  seen.set(url.pathname, times);
+  if (url.pathname.startsWith('/slow')) await new Promise((r) => setTimeout(r, Number(url.searchParams.get('ms'))));
+  const fails = url.pathname.startsWith('/fail/') && times <= Number(url.searchParams.get('times'));
+  const body = url.pathname === '/seen' ? Object.fromEntries(seen) : { version: process.env.VERSION, method: req.method, url: req.url, host: req.headers.host, headers: req.headers, times };
+  res.writeHead(fails ? 503 : 200, { 'content-type': 'application/json', 'x-server': 'yes' }).end(JSON.stringify(body));
+}).listen(8080);
+for (const s of ['SIGTERM', 'SIGINT']) process.on(s, () => process.exit(0));
+`;
+
+interface Call { path: string; method?: string; headers?: Record<string, string> }
+interface Answer { status: number; headers: Record<string, string>; body: { version: string; method: string; url: string; host: string; headers: Record<string, string>; times: number } | null }
+
+const CLIENT = `
+const { host, calls } = JSON.parse(process.argv[2]);
+const answers = [];
+for (const { path, method = 'GET', headers = {} } of calls) {
+  const res = await fetch('http://' + host + path, { method, headers, redirect: 'manual' });
+  const text = await res.text();
+  let body = null;
+  try { body = JSON.parse(text); } catch {}
+  answers.push({ status: res.status, headers: Object.fromEntries(res.headers), body });
+}
+console.log(JSON.stringify(answers));
+process.exit(0);
+`;
+
+const ask = (host: string, ...calls: Call[]): Promise<Answer[]> => inPod(PROBE_NAMESPACE, MESHED, CLIENT, JSON.stringify({ host: `${host}.${NAMESPACE}`, calls }));
+const versions = (answers: Answer[]): string[] => answers.map(({ body }) => body?.version ?? '');
+
+function server(version: string): Thing[] {
+  return [
+    {
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: version, namespace: NAMESPACE, labels: { app: 'web', version }, annotations: { [INJECT]: 'enabled' } },
+      spec: { containers: [nodeContainer('server', SERVER, { env: [{ name: 'VERSION', value: version }], ports: [{ containerPort: 8080 }], readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1 } })] },
+    },
+    service(`web-${version}`, { app: 'web', version }),
+  ];
+}
+
+function service(name: string, selector: Record<string, string>, annotations: Record<string, string> = {}): Thing {
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: NAMESPACE, annotations }, spec: { selector, ports: [{ name: 'http', port: 80, targetPort: 8080 }] } };
+}
+
+const to = (name: string, weight?: number) => ({ name, port: 80, ...(weight !== undefined && { weight }) });
+const under = (value: string) => [{ path: { type: 'PathPrefix', value } }];
+
+function route(name: string, parent: string, rules: object[], more: { namespace?: string; annotations?: Record<string, string> } = {}): Thing {
+  const metadata = { name, namespace: more.namespace ?? NAMESPACE, annotations: more.annotations ?? {} };
+  return { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata, spec: { parentRefs: [{ group: '', kind: 'Service', name: parent, namespace: NAMESPACE }], rules } };
+}
+
+/** `Accepted True Accepted`, … of our entry, once it is of the newest generation. */
+async function conditionsOf(name: string, at = NAMESPACE): Promise<string[]> {
+  return await waitFor(`the status of route ${name}`, async () => {
+    const { metadata, status } = await kube().json<{ metadata: { generation: number }; status?: { parents?: RouteParentStatus[] } }>('read the route', ['get', 'httproute', name, '-n', at]);
+    const conditions = status?.parents?.find((parent) => parent.controllerName === ROUTE_CONTROLLER)?.conditions ?? [];
+    return conditions.length > 0 && conditions.every((one) => one.observedGeneration === metadata.generation) && conditions.map((one) => `${one.type} ${one.status} ${one.reason}`);
+  });
+}
+
+/** Applies a route and waits until it is accepted; the proxies have it an instant later. */
+async function applied(thing: Thing): Promise<void> {
+  await apply(thing);
+  assert.deepEqual(await conditionsOf(thing.metadata.name, thing.metadata.namespace), ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']);
+}
+
+describe('routes of the Gateway API', () => {
+  before(async () => {
+    // After the mesh: the kinds are found when they come.
+    await applyGatewayApi(kube(), exec, 'experimental');
+    await apply(namespace(NAMESPACE), ...server('v1'), ...server('v2'));
+    await waitReady(NAMESPACE, 'v1', 'v2');
+  });
+  after(() => dropNamespaces(NAMESPACE));
+
+  it('go by headers, methods, paths and queries, the most particular match first', async () => {
+    await apply(service('match', { version: 'v1' }));
+    await applied(route('match', 'match', [
+      { backendRefs: [to('web-v1')] },
+      { matches: [{ headers: [{ name: 'x-version', value: 'two' }] }, { method: 'DELETE' }, { queryParams: [{ name: 'v', type: 'RegularExpression', value: '2.*' }] }, { path: { type: 'Exact', value: '/two' } }], backendRefs: [to('web-v2')] },
+    ]));
+    await waitFor('the route at the proxy', async () => versions(await ask('match', { path: '/two' }))[0] === 'v2');
+    const answers = await ask('match', { path: '/' }, { path: '/', headers: { 'X-Version': 'two' } }, { path: '/', method: 'DELETE' }, { path: '/?v=2b' }, { path: '/?v=1' }, { path: '/two' }, { path: '/two/more' });
+    assert.deepEqual(versions(answers), ['v1', 'v2', 'v2', 'v2', 'v1', 'v2', 'v1']);
+  });
+
+  it('spread requests by weight, and give the share of a backend that is none 500', async () => {
+    await apply(service('weights', { version: 'v1' }));
+    await apply(route('weights', 'weights', [{ backendRefs: [to('web-v1', 2), to('web-v2', 1), to('nowhere', 1), to('web-v2', 0)] }]));
+    assert.deepEqual(await conditionsOf('weights'), ['Accepted True Accepted', 'ResolvedRefs False BackendNotFound']);
+    await waitFor('the route at the proxy', async () => (await ask('weights', ...Array.from({ length: 20 }, () => ({ path: '/' })))).some(({ status }) => status === 500));
+    const answers = await ask('weights', ...Array.from({ length: 400 }, () => ({ path: '/' })));
+    const count = (wanted: (answer: Answer) => boolean) => answers.filter(wanted).length;
+    const [one, two, failed] = [count((a) => a.body?.version === 'v1'), count((a) => a.body?.version === 'v2'), count((a) => a.status === 500)];
+    assert.equal(one + two + failed, 400);
+    // Five standard deviations of a binomial distribution.
+    for (const [share, n] of [[0.5, one], [0.25, two], [0.25, failed]] as const) assert.ok(Math.abs(n - 400 * share) < 5 * Math.sqrt(400 * share * (1 - share)), `${one} ${two} ${failed}`);
+    await apply(service('nowhere', { version: 'v1' }));
+    await waitFor('the reference resolved', async () => (await conditionsOf('weights'))[1] === 'ResolvedRefs True ResolvedRefs');
+    await waitFor('no failures any more', async () => (await ask('weights', ...Array.from({ length: 40 }, () => ({ path: '/' })))).every(({ status }) => status === 200));
+  });
+
+  it('redirect, rewrite and change headers', async () => {
+    await apply(service('change', { version: 'v1' }));
+    await applied(route('change', 'change', [
+      { matches: under('/old'), filters: [{ type: 'RequestRedirect', requestRedirect: { scheme: 'https', hostname: 'new.example.com', statusCode: 301, path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/new' } } }] },
+      { matches: under('/here'), filters: [{ type: 'URLRewrite', urlRewrite: { hostname: 'there.example.com', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/there' } } }], backendRefs: [to('web-v1')] },
+      {
+        matches: under('/headers'),
+        filters: [
+          { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'X-Set', value: 'new' }], add: [{ name: 'X-Add', value: 'b' }], remove: ['X-Gone'] } },
+          { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: 'X-Server', value: 'changed' }], add: [{ name: 'X-More', value: '1' }] } },
+        ],
+        backendRefs: [{ ...to('web-v2'), filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'X-Backend', value: 'v2' }] } }] }],
+      },
+    ]));
+    await waitFor('the route at the proxy', async () => (await ask('change', { path: '/none' }))[0]!.status === 404);
+    const [old, here, headers] = await ask('change', { path: '/old/page?q=1' }, { path: '/here/page?q=1' }, { path: '/headers', headers: { 'x-set': 'old', 'x-add': 'a', 'x-gone': 'x' } });
+    assert.deepEqual([old!.status, old!.headers['location']], [301, 'https://new.example.com/new/page?q=1']);
+    assert.deepEqual([here!.body!.url, here!.body!.host], ['/there/page?q=1', 'there.example.com']);
+    const got = headers!.body!.headers;
+    assert.deepEqual([got['x-set'], got['x-add'], got['x-gone'], got['x-backend']], ['new', 'a, b', undefined, 'v2']);
+    assert.deepEqual([headers!.headers['x-server'], headers!.headers['x-more']], ['changed', '1']);
+  });
+
+  it('mirror requests, retry failures and bound the time they take', async () => {
+    await apply(service('policy', { version: 'v1' }));
+    await applied(route('policy', 'policy', [
+      { matches: under('/mirror'), filters: [{ type: 'RequestMirror', requestMirror: { backendRef: to('web-v2') } }], backendRefs: [to('web-v1')] },
+      { matches: under('/fail'), retry: { codes: [503], attempts: 3, backoff: '10ms' }, backendRefs: [to('web-v1')] },
+      { matches: under('/slow'), timeouts: { request: '200ms' }, backendRefs: [to('web-v1')] },
+    ]));
+    await waitFor('the route at the proxy', async () => (await ask('policy', { path: '/none' }))[0]!.status === 404);
+    const answers = await ask('policy', { path: '/mirror/a' }, { path: '/fail/twice?times=2' }, { path: '/fail/often?times=9' }, { path: '/slow?ms=3000' }, { path: '/slow?ms=0' });
+    assert.deepEqual(answers.map(({ status, body }) => [status, body?.version, body?.times]), [[200, 'v1', 1], [200, 'v1', 3], [503, 'v1', 4], [504, undefined, undefined], [200, 'v1', 2]]);
+    await waitFor('the copy', async () => ((await ask('web-v2', { path: '/seen' }))[0]!.body as unknown as Record<string, number>)['/mirror/a'] === 1);
+  });
+
+  it('of a consumer are for its namespace', async () => {
+    await apply(service('consumed', { version: 'v1' }));
+    await applied(route('consumed', 'consumed', [{ backendRefs: [to('web-v1')] }]));
+    await applied(route('consumer', 'consumed', [{ filters: [{ type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: 'X-Consumer', value: 'probe' }] } }], backendRefs: [{ ...to('consumed'), namespace: NAMESPACE }] }], { namespace: PROBE_NAMESPACE }));
+    await waitFor('the consumer\'s route', async () => (await ask('consumed', { path: '/' }))[0]!.headers['x-consumer'] === 'probe');
+    await kube().must('delete the consumer\'s route', ['delete', 'httproute', 'consumer', '-n', PROBE_NAMESPACE]);
+    await waitFor('the producer\'s route', async () => (await ask('consumed', { path: '/' }))[0]!.headers['x-consumer'] === undefined);
+  });
+
+  it('and annotations of Services inject faults, and say by events what they cannot be followed in', async () => {
+    await apply(service('faulty', { version: 'v1' }, { 'kubectl-mesh.io/fault-abort': '418', 'kubectl-mesh.io/timeout-request': 'whenever' }));
+    await waitFor('the fault', async () => (await ask('faulty', { path: '/' }))[0]!.status === 418);
+    const events = await waitFor('the event', async () => {
+      const { items } = await kube().json<{ items: { message: string; type: string; involvedObject: { name: string } }[] }>('list events', ['get', 'events', '-n', NAMESPACE, '--field-selector', 'reason=TrafficSettingProblem']);
+      return items.length > 0 && items;
+    });
+    assert.deepEqual(events.map(({ type, involvedObject }) => [type, involvedObject.name]), [['Warning', 'faulty']]);
+    assert.match(events[0]!.message, /^kubectl-mesh\.io\/timeout-request is "whenever" and has to be a duration/);
+    await kube().must('annotate', ['annotate', 'service', 'faulty', '-n', NAMESPACE, 'kubectl-mesh.io/fault-abort-']);
+    await waitFor('no fault', async () => (await ask('faulty', { path: '/' }))[0]!.status === 200);
+  });
+
+  it('that cannot be followed say why, and what can stays in force', async () => {
+    await apply(service('partly', { version: 'v1' }));
+    await apply(route('partly', 'partly', [{ backendRefs: [to('web-v2')] }, { matches: [{ path: { type: 'RegularExpression', value: '(' } }], backendRefs: [to('web-v1')] }], { annotations: { 'kubectl-mesh.io/retry-limit': 'often' } }));
+    assert.deepEqual(await conditionsOf('partly'), ['Accepted True Accepted', 'PartiallyInvalid True UnsupportedValue', 'ResolvedRefs True ResolvedRefs', 'kubectl-mesh.io/Problems True FieldsNotUsed']);
+    await waitFor('what can be followed', async () => versions(await ask('partly', { path: '/' }))[0] === 'v2');
+    await apply(route('orphan', 'no-such-service', [{ backendRefs: [to('web-v1')] }]));
+    assert.deepEqual(await conditionsOf('orphan'), ['Accepted False NoMatchingParent', 'ResolvedRefs True ResolvedRefs']);
+    const version = async () => (await kube().json<{ metadata: { resourceVersion: string } }>('read', ['get', 'httproute', 'orphan', '-n', NAMESPACE])).metadata.resourceVersion;
+    const before = await version();
+    await apply(service('unrelated', { version: 'v1' }));
+    await conditionsOf('partly');
+    assert.equal(await version(), before, 'nothing changed, nothing is written');
+  });
+});
