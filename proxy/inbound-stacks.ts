@@ -39,6 +39,8 @@ export interface Side {
   client: Omit<Peer, 'ip'>;
   /** tls, client_id, no_tls_reason */
   labels: Labels;
+  /** the client's proxy sends elsewhere what we refuse; a stock one gives the reset to its client */
+  takesRefusals: boolean;
 }
 
 interface Stack {
@@ -86,8 +88,8 @@ export class InboundStacks {
   }
 
   private get(side: Side): Stack {
-    const { app, client: { tls, identity } } = side;
-    const key = `${addrText(app)} ${tls} ${identity}`;
+    const { app, client: { tls, identity }, takesRefusals } = side;
+    const key = `${addrText(app)} ${tls} ${takesRefusals} ${identity}`;
     let stack = this.stacks.get(key);
     if (stack !== undefined && !stack.balancer.closed) return stack;
     stack = this.build(side);
@@ -95,7 +97,7 @@ export class InboundStacks {
     return stack;
   }
 
-  private build({ app, client, labels }: Side): Stack {
+  private build({ app, client, labels, takesRefusals }: Side): Stack {
     const { core, policies } = this;
     const meshed = client.identity !== '';
     const target_port = String(app.port);
@@ -110,7 +112,7 @@ export class InboundStacks {
       fail: (head, answer, error) => {
         core.failed('inbound', error);
         // A peer's proxy can take a request that the application never saw to another pod.
-        if (meshed && UNSEEN.has(error.code)) answer.reset(RESET.refused);
+        if (takesRefusals && UNSEEN.has(error.code)) answer.reset(RESET.refused);
         else respondError(head, answer, error);
       },
       observe: (head, _endpoint, answer) => observe(head, answer),

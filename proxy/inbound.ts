@@ -36,6 +36,8 @@ interface Accepted {
   app: SocketAddr;
   peer: Peer;
   labels: Labels;
+  /** the client's proxy sends elsewhere what we refuse */
+  takesRefusals: boolean;
 }
 
 export class Inbound {
@@ -67,7 +69,8 @@ export class Inbound {
   readonly accept = (socket: Socket): void => {
     const dst = this.getOrigDst(socket) ?? { ip: unmap(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
     const client = clientAddr(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-    const a: Accepted = { socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels: { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' } };
+    const labels = { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' };
+    const a: Accepted = { socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels, takesRefusals: false };
     if (dst.port === this.port) this.sniff(a, true);
     else this.whenKnown(a, () => this.sniff(a, true));
   };
@@ -136,7 +139,7 @@ export class Inbound {
       return;
     }
     readTransportHeader(t.socket, this.core.clock, (header, rest) => {
-      const c: Accepted = { ...b, app: { ip: a.app.ip, port: header.port } };
+      const c: Accepted = { ...b, app: { ip: a.app.ip, port: header.port }, takesRefusals: header.takesRefusals };
       if (header.name !== '' || t.clientId === '') this.refuse(c, header.name === '' ? 'no client identity' : 'not a gateway');
       else this.whenKnown(c, () => (header.protocol === null ? this.opaque(c, rest, null) : this.http(c, header.protocol === 'http1' ? 1 : 2, rest)));
     }, () => this.refuse(b, 'bad transport header'));
@@ -151,7 +154,7 @@ export class Inbound {
     this.httpPorts.add(a.app.port);
     core.detected('inbound', version === 1 ? 'http/1' : 'http/2');
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
-    core.serve(a.socket, version, this.stacks.connection({ app: a.app, client: { tls: a.peer.tls, identity: a.peer.identity }, labels: a.labels }, a.client), bytes);
+    core.serve(a.socket, version, this.stacks.connection({ app: a.app, client: { tls: a.peer.tls, identity: a.peer.identity }, labels: a.labels, takesRefusals: a.takesRefusals }, a.client), bytes);
   }
 
   private opaque(a: Accepted, bytes: Buffer, early: Socket | null): void {

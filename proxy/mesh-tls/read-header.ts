@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
-import { decodeTransportHeader, type TransportHeader } from './transport-header.ts';
+import { decodeTransportHeader, type ReceivedHeader } from './transport-header.ts';
 
 /** A peer sends its header right behind its handshake. */
 const TIMEOUT_MS = 10_000;
 
 /** Reads the transport header off a connection; `done` gets it and the bytes behind it, `failed` is called when there is none. */
-export function readTransportHeader(socket: Socket, clock: Clock, done: (header: TransportHeader, rest: Buffer) => void, failed: () => void): void {
+export function readTransportHeader(socket: Socket, clock: Clock, done: (header: ReceivedHeader, rest: Buffer) => void, failed: () => void): void {
   let bytes = Buffer.alloc(0);
   const stop = (): void => {
     clock.cancel(timer);

@@ -10,7 +10,7 @@ describe('transport header', () => {
   it('comes back as it was sent, from any first part on', () => {
     fc.assert(fc.property(header, fc.uint8Array({ maxLength: 20 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (h, rest, part) => {
       const bytes = encodeTransportHeader(h);
-      assert.deepEqual(decodeTransportHeader(Buffer.concat([bytes, rest])), { header: h, length: bytes.length });
+      assert.deepEqual(decodeTransportHeader(Buffer.concat([bytes, rest])), { header: { ...h, takesRefusals: true }, length: bytes.length });
       assert.equal(decodeTransportHeader(bytes.subarray(0, Math.floor(bytes.length * part))), 'more');
     }));
   });
@@ -20,6 +20,12 @@ describe('transport header', () => {
       const m = fromBinary(TransportHeaderSchema, encodeTransportHeader(h).subarray(TRANSPORT_ALPN.length + 8));
       assert.deepEqual({ port: m.port, name: m.name, protocol: m.sessionProtocol?.kind.case ?? null }, h);
     }));
+  });
+
+  it('is what linkerd2-proxy sends, who says nothing of refusals', () => {
+    const body = Buffer.from([0x08, 0xc0, 0x3e, 0x1a, 2, 0x12, 0]);
+    const bytes = Buffer.concat([Buffer.from(`${TRANSPORT_ALPN}\r\n\r\n\0\0\0`), Buffer.from([body.length]), body]);
+    assert.deepEqual(decodeTransportHeader(bytes), { header: { port: 8000, name: '', protocol: 'http2', takesRefusals: false }, length: bytes.length });
   });
 
   it('is never made of other bytes', () => {

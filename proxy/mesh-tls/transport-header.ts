@@ -1,7 +1,7 @@
 /**
  * The transport header: what a peer's proxy says first on a connection to our inbound port after ALPN `transport.l5d.io/v1`
  * (linkerd2-proxy's linkerd/transport-header): the preface, a 32-bit big-endian length, then a protobuf message
- * Header { int32 port = 1; string name = 2; SessionProtocol { oneof { http1 = 1; http2 = 2 } } session_protocol = 3 }.
+ * Header { int32 port = 1; string name = 2; SessionProtocol { oneof { http1 = 1; http2 = 2 } } session_protocol = 3 }. Ours has takes_refusals = 1000 besides.
  */
 import { transport_l5d_io_TransportHeader } from '../../api/gen/tables.ts';
 import { decode, WireError } from '../../lib/grpc/wire.ts';
@@ -18,6 +18,14 @@ export interface TransportHeader {
   protocol: 'http1' | 'http2' | null;
 }
 
+export interface ReceivedHeader extends TransportHeader {
+  /** the peer is a proxy like this one: a stream that is refused goes to another endpoint, and its client does not see it */
+  takesRefusals: boolean;
+}
+
+/** Tag of field 1000 as a varint: (1000 << 3) | 0. */
+const TAKES_REFUSALS = 8000;
+
 export function encodeTransportHeader(h: TransportHeader): Buffer {
   const body: number[] = [0x08];
   let port = h.port;
@@ -26,6 +34,7 @@ export function encodeTransportHeader(h: TransportHeader): Buffer {
   const name = Buffer.from(h.name, 'utf8');
   if (name.length > 0) body.push(0x12, name.length, ...name);
   if (h.protocol !== null) body.push(0x1a, 2, h.protocol === 'http1' ? 0x0a : 0x12, 0);
+  body.push((TAKES_REFUSALS & 127) | 128, TAKES_REFUSALS >> 7, 1);
   const out = Buffer.alloc(PREFACE.length + 4 + body.length);
   PREFACE.copy(out);
   out.writeUInt32BE(body.length, PREFACE.length);
@@ -36,7 +45,7 @@ export function encodeTransportHeader(h: TransportHeader): Buffer {
 /**
  * Reads a header from the start of `b`: the header and its length in bytes, 'more' while incomplete, or 'bad' as soon as it cannot be one.
  */
-export function decodeTransportHeader(b: Uint8Array): { header: TransportHeader; length: number } | 'more' | 'bad' {
+export function decodeTransportHeader(b: Uint8Array): { header: ReceivedHeader; length: number } | 'more' | 'bad' {
   const n = Math.min(b.length, PREFACE.length);
   for (let i = 0; i < n; i++) if (b[i] !== PREFACE[i]) return 'bad';
   if (b.length < PREFACE.length + 4) return 'more';
@@ -49,10 +58,10 @@ export function decodeTransportHeader(b: Uint8Array): { header: TransportHeader;
   return header === null ? 'bad' : { header, length: start + size };
 }
 
-function decodeBody(b: Buffer): TransportHeader | null {
+function decodeBody(b: Buffer): ReceivedHeader | null {
   try {
-    const { port, name, sessionProtocol } = decode(transport_l5d_io_TransportHeader, b);
-    return port >= 1 && port <= 65535 ? { port, name, protocol: sessionProtocol?.kind.case ?? null } : null;
+    const { port, name, sessionProtocol, takesRefusals } = decode(transport_l5d_io_TransportHeader, b);
+    return port >= 1 && port <= 65535 ? { port, name, protocol: sessionProtocol?.kind.case ?? null, takesRefusals } : null;
   } catch (e) {
     if (e instanceof WireError) return null;
     throw e;
