@@ -12,6 +12,11 @@ export function giveChunk(b: Buffer): void {
   if (free.length < KEEP && b.length === CHUNK) free.push(b);
 }
 
+/** Lets go of the buffers that nobody uses. */
+export function dropChunks(): void {
+  free.length = 0;
+}
+
 export interface Flushable { flush(): void }
 
 let dirty: Flushable[] = [];

@@ -65,7 +65,7 @@ describe('idle collector', () => {
   });
 
   it('frees garbage of this process', async () => {
-    const heap = processHeap();
+    const heap = processHeap(() => {});
     let garbage: number[][] = Array.from({ length: 100 }, (_, i) => Array.from({ length: 10_000 }, (_, j) => i + j + 0.5));
     const before = heap.used();
     assert.equal(garbage.length, 100);

@@ -5,8 +5,8 @@ import type { Heap } from './collector.ts';
 
 type Gc = (options: { type: 'major'; execution: 'async'; flavor: 'last-resort' }) => Promise<void>;
 
-/** This process' heap. malloc_trim is left out where koffi or glibc is not there. */
-export function processHeap(): Heap {
+/** This process' heap; `drop` lets go of what is kept for reuse. malloc_trim is left out where koffi or glibc is not there. */
+export function processHeap(drop: () => void): Heap {
   let gc: Gc | null = null;
   let trim: (() => void) | null = null;
   return {
@@ -16,7 +16,10 @@ export function processHeap(): Heap {
     },
     used: () => v8.getHeapStatistics().used_heap_size,
     // As a task of its own, without a stack to scan, and last-resort: only then V8 compacts and keeps no emptied page for itself.
-    collect: () => void (gc ??= exposeGc())({ type: 'major', execution: 'async', flavor: 'last-resort' }),
+    collect: () => {
+      drop();
+      void (gc ??= exposeGc())({ type: 'major', execution: 'async', flavor: 'last-resort' });
+    },
     trim: () => (trim ??= loadTrim())(),
   };
 }
