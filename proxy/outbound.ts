@@ -9,12 +9,14 @@ import type { Socket } from 'node:net';
 import { addrText, clientAddr, type ClientAddr } from './accept/addr.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
+import type { Balancer } from './balance/balancer.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import type { DispatchConfig } from './balance/dispatch.ts';
 import type { Endpoint } from './balance/endpoint.ts';
 import type { PoolConfig, Protocol } from './balance/pool.ts';
 import type { Core } from './core.ts';
 import type { Target, Targets } from './discover/targets.ts';
+import type { ProxyError } from './errors.ts';
 import { abort } from './io/abort.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
@@ -135,14 +137,25 @@ export class Outbound {
       abort(socket);
       return;
     }
-    const cancel = connectTcp(chosen!.balancer, this.pool, MAX_TRIES, (server) => join(server, stack!), (error) => {
+    const tried = new Set<Balancer>();
+    let cancel = (): void => {};
+    const connect = (balancer: Balancer): void => {
+      tried.add(balancer);
+      cancel = connectTcp(balancer, this.pool, MAX_TRIES, (server) => join(server, stack!), (error) => {
+        const other = socket.destroyed ? null : stack!.other(tried);
+        if (other === null) failed(error);
+        else connect(other);
+      });
+    };
+    const failed = (error: ProxyError): void => {
       this.core.log.debug('an opaque connection could not be forwarded', { dst: addrText(target.dst), error: error.message });
       this.core.metrics.tcpErrors.outbound.with({ error: error.code }).value++;
       stack!.opened(sni)(error.code);
       // The client sees what it would have seen without a proxy: a reset.
       abort(socket);
-    });
-    socket.once('close', cancel);
+    };
+    connect(chosen!.balancer);
+    socket.once('close', () => cancel());
   }
 }
 

@@ -217,7 +217,10 @@ class RuleBuilder {
     const aborts = metrics.routes.faults.with({ ...labels, fault: 'abort' });
     return {
       clock, random,
-      count: (kind) => { (kind === 'delay' ? delays : aborts).value++; },
+      count: (kind) => {
+        (kind === 'delay' ? delays : aborts).value++;
+        if (kind === 'abort') core.failed('outbound', new ProxyError('INJECTED'));
+      },
       observe: (head, answer) => (!core.tap.active ? answer : core.tap.observe(head, () => ({
         direction: 'OUTBOUND', source: head.client ?? dst, sourceLabels: {}, destination: dst, destinationLabels: { fault: head.fault }, routeLabels: head.route,
       }), answer)),

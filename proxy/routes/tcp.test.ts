@@ -102,6 +102,10 @@ describe('routes of connections, through the proxy', () => {
   it('of plain bytes are shared out, refused, or fail over', async () => {
     await update(opaquePolicy({ backends: first('gone', 'echo') }));
     assert.equal(await plain('hello'), 'echo hello');
+    // An endpoint that is announced and not there: the connection that finds out goes on to the next backend.
+    world.control.services.set('dead', { endpoints: [{ ip: '127.0.0.1', port: 1 }] });
+    await update(opaquePolicy({ backends: first('dead', 'echo') }));
+    assert.equal(await plain('hello'), 'echo hello');
     const weights = [{ weight: 1, backend: { backend: backend('echo'), filters: [] } }, { weight: 0, backend: { backend: backend('blue'), filters: [] } }];
     await update(opaquePolicy({ backends: { kind: { case: 'randomAvailable', value: { backends: weights } } } }));
     for (let i = 0; i < 5; i++) assert.equal(await plain('hello'), 'echo hello');
@@ -112,7 +116,7 @@ describe('routes of connections, through the proxy', () => {
     await update(opaquePolicy({ backends: { kind: { case: 'empty', value: {} } } }));
     assert.equal(await plain('hello'), 'ECONNRESET');
     const text = await world.metrics();
-    assert.match(text, /outbound_tcp_route_open_total\{[^}]*route_name="t"\} 6/);
+    assert.match(text, /outbound_tcp_route_open_total\{[^}]*route_name="t"\} 7/);
     assert.match(text, /outbound_tcp_errors_total\{error="not valid"\} 1/);
   });
 });

@@ -57,6 +57,12 @@ export class TcpStack {
     return from.find((c) => (at -= c.weight) < 0) ?? from[from.length - 1]!;
   }
 
+  /** Another balancer for a connection that those in `tried` could not take; null when there is none that could. */
+  other(tried: ReadonlySet<Balancer>): Balancer | null {
+    for (const { balancer, usable } of this.choices!) if (balancer !== null && !tried.has(balancer) && usable()) return balancer;
+    return null;
+  }
+
   /** A backend that refuses has its share of the connections all the same. */
   private open({ backend, weight }: { backend: TcpBackend; weight: number }): Choice {
     const refused = refusal(backend.filters);
