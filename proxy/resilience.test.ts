@@ -1,8 +1,11 @@
 /** Failing servers behind a real proxy: who is asked, who is left alone, and how often anything is asked again. */
 import assert from 'node:assert/strict';
+import http from 'node:http';
+import http2 from 'node:http2';
 import type { Init } from '../lib/grpc/wire.ts';
 import type { HttpRoute_Rule, OutboundPolicy } from '../api/gen/outbound_pb.js';
 import { World } from './routes/world.testkit.ts';
+import type { FakeEndpoint } from './testing/control-plane.ts';
 import { backend, duration, httpPolicy, route, to } from './testing/policies.ts';
 
 type Accrual = Extract<NonNullable<NonNullable<Init<OutboundPolicy>['protocol']>['kind']>, { case?: 'http1' }>['value'];
@@ -99,6 +102,72 @@ describe('resilience, through the proxy', () => {
     const bounded = await storm({ budget: { ratio: 0.2, minPerSecond: 1, window: duration(10_000) } });
     assert.ok(bounded >= 55 && bounded <= 70, `${bounded} requests for 50`);
     assert.match(await world.metrics(), /retry_overflow_total\{[^}]*\} [1-9]/);
+  });
+
+  it('a server that is about to end gets no new streams, and those that it has go on', async () => {
+    await start(policy({ backends: to(backend('leaving')) }, 0));
+    const sessions = new Map<string, http2.ServerHttp2Session>();
+    const held: http2.ServerHttp2Stream[] = [];
+    const endpoints: FakeEndpoint[] = [];
+    for (const name of ['a', 'b']) {
+      const server = http2.createServer();
+      server.on('session', (session) => sessions.set(name, session));
+      server.on('stream', (stream, headers) => {
+        stream.on('error', () => {});
+        stream.respond({ ':status': 200 });
+        if (headers[':path'] === '/held') {
+          stream.write(name);
+          held.push(stream);
+        } else stream.end(name);
+      });
+      endpoints.push({ ip: '127.0.0.1', port: await world.listen(server) });
+    }
+    world.control.services.set('leaving', { endpoints });
+    const client = http2.connect(`http://127.0.0.1:${world.proxy.outboundPort}`);
+    const begin = async (path: string): Promise<{ first: string; end: Promise<string> }> => {
+      const stream = client.request({ ':path': path });
+      let text = '';
+      stream.setEncoding('latin1');
+      const end = new Promise<string>((resolve, reject) => {
+        stream.on('end', () => resolve(text));
+        stream.on('error', reject);
+      });
+      const first = await new Promise<string>((r) => { stream.once('data', r); });
+      text = first;
+      stream.on('data', (c: string) => { text += c; });
+      return { first, end };
+    };
+    const long = await begin('/held');
+    const leaving = long.first;
+    const other = leaving === 'a' ? 'b' : 'a';
+    await until(async () => (await (await begin('/')).end) === other);
+    sessions.get(leaving)!.goaway();
+    // What comes after the GOAWAY has been read when it is answered.
+    await new Promise((r) => { sessions.get(leaving)!.ping(r); });
+    const after = new Set<string>();
+    for (let i = 0; i < 20; i++) after.add(await (await begin('/')).end);
+    held[0]!.end(' and the rest');
+    assert.equal(await long.end, `${leaving} and the rest`);
+    client.destroy();
+    for (const s of sessions.values()) s.destroy();
+    assert.deepEqual([...after], [other]);
+  });
+
+  it('an endpoint that is removed finishes what it has', async () => {
+    await start(policy({ backends: to(backend('slow')) }, 0));
+    let answer: http.ServerResponse | null = null;
+    const server = http.createServer((_req, res) => {
+      res.write('begun');
+      answer = res;
+    });
+    const endpoint = { ip: '127.0.0.1', port: await world.listen(server) };
+    world.control.services.set('slow', { endpoints: [endpoint] });
+    const got = world.get('/');
+    await until(async () => answer !== null);
+    world.control.change('slow', [], [endpoint]);
+    await until(async () => await gauge('ready', 'slow') === 0);
+    answer!.end(', and finished');
+    assert.equal((await got).body, 'begun, and finished');
   });
 
   it('a session stays with its server by the cookie that it is given', async () => {

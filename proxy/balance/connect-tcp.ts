@@ -21,7 +21,7 @@ export function connectTcp(balancer: Balancer, pool: PoolConfig, maxTries: numbe
     const startedAt = balancer.clock.now();
     const dial = pool.connect(endpoint.info, null, (socket) => {
       const now = balancer.clock.now();
-      endpoint.alive();
+      endpoint.connected();
       endpoint.observe(now - startedAt, now);
       endpoint.pending++;
       socket.once('close', () => { endpoint.pending--; });

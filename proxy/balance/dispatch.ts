@@ -111,6 +111,7 @@ class Dispatched implements RequestStream {
       ready: (conn) => {
         settled = true;
         this.start(endpoint, conn, probe);
+        endpoint.connected();
       },
       failed: (error) => {
         settled = true;

@@ -154,13 +154,22 @@ export class Endpoint {
     if (++this.refusals >= 2) this.failed();
   }
 
-  /** It answered, or took a connection. */
+  /** It took a connection, so it is there; unless it is one that takes connections and refuses what is sent on them. */
+  connected(): void {
+    if (this.refusals < 2) this.up();
+  }
+
+  /** It answered. */
   alive(): void {
-    const wasDown = this.failures > 0;
-    this.failures = 0;
     this.refusals = 0;
+    this.up();
+  }
+
+  private up(): void {
+    if (this.failures === 0) return;
+    this.failures = 0;
     this.downUntil = 0;
-    if (wasDown) this.owner.onUp();
+    this.owner.onUp();
   }
 
   /** An exchange came to a good end. */
