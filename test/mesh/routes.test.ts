@@ -1,21 +1,9 @@
-/** The control plane's policy and destination services and a proxy, joined without a cluster: what a route says is what requests get. */
+/** HTTPRoutes and annotations, from the API server to the wire: what they say is what requests get. */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Registry } from '@prometheus-io/client';
-import { Destination } from '../../api/gen/destination_pb.js';
-import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
-import { streams } from '../../control/cluster/streams.ts';
-import { testGrpc, type TestServer } from '../../control/cluster/testing/grpc.ts';
-import { testPolicyCluster, type TestPolicyCluster } from '../../control/cluster/testing/policy.ts';
-import { testConfig } from '../../control/cluster/testing/view.ts';
-import { destinationService } from '../../control/destination/service.ts';
-import { policyChanges } from '../../control/policy/changes.ts';
-import { outboundService } from '../../control/policy/outbound/service.ts';
-import { settingsMemory } from '../../control/policy/settings/memory.ts';
 import { parseManifests } from '../../lib/kube/testing/fake-api-server.ts';
-import { TestControlPlane } from '../../proxy/testing/control-plane.ts';
-import { CLIENT_ID, startProxy, type Running } from '../../proxy/testing/pair.ts';
+import { join, route, service, type Joined } from './joined.testkit.ts';
 
 interface Answer { status: number; headers: http.IncomingHttpHeaders; body: string }
 interface Backend { server: http.Server; port: number; seen: { url: string; host: string; headers: http.IncomingHttpHeaders }[] }
@@ -38,47 +26,22 @@ async function backend(name: string): Promise<Backend> {
 
 describe('routes, from the API server to the wire', () => {
   const backends: Record<string, Backend> = {};
-  const control = new TestControlPlane();
-  let cluster: TestPolicyCluster;
-  let server: TestServer;
-  let closing: (() => void)[];
-  const proxies: Running[] = [];
-
-  const service = (name: string, ip: string, port: number, annotations: Record<string, string> = {}) => `
-apiVersion: v1
-kind: Service
-metadata: {name: ${name}, namespace: shop, annotations: ${JSON.stringify(annotations)}}
-spec: {clusterIPs: [${ip}], ports: [{port: 80}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: ${name}-1, namespace: shop, labels: {kubernetes.io/service-name: ${name}}}
-addressType: IPv4
-ports: [{port: ${port}}]
-endpoints: [{addresses: [127.0.0.1]}]`;
-  const route = (parent: string, rules: string, metadata = '') => `
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: ${parent}, namespace: shop${metadata}}
-spec:
-  parentRefs: [{group: "", kind: Service, name: ${parent}}]
-  rules: ${rules}`;
+  let joined: Joined;
 
   before(async () => {
     for (const name of ['v1', 'v2']) backends[name] = await backend(name);
     const { v1, v2 } = backends as { v1: Backend; v2: Backend };
-    await control.start();
-    cluster = await testPolicyCluster([
+    joined = await join(
       service('v1', '10.96.1.1', v1.port), service('v2', '10.96.1.2', v2.port),
       service('match', '10.96.0.1', v1.port), service('weights', '10.96.0.2', v1.port), service('change', '10.96.0.3', v1.port), service('policy', '10.96.0.4', v1.port),
-      service('sticky', '10.96.0.7', v1.port, { 'kubectl-mesh.io/session-affinity': 'cookie:sid' }), service('sticky', '10.96.0.7', v2.port).split('\n---')[1]!.replace('sticky-1', 'sticky-2'),
-      service('annotated', '10.96.0.5', v1.port, { 'kubectl-mesh.io/fault-abort': '418' }), service('failing', '10.96.0.6', 1, { 'kubectl-mesh.io/failover': 'v2' }),
-      route('match', `
+      service('sticky', '10.96.0.7', v1.port, { annotations: { 'kubectl-mesh.io/session-affinity': 'cookie:sid' } }), service('sticky', '10.96.0.7', v2.port, { slice: 'sticky-2' }).split('\n---')[1]!,
+      service('annotated', '10.96.0.5', v1.port, { annotations: { 'kubectl-mesh.io/fault-abort': '418' } }), service('failing', '10.96.0.6', 1, { annotations: { 'kubectl-mesh.io/failover': 'v2' } }),
+      route('HTTPRoute', 'match', `
   - backendRefs: [{name: v1, port: 80}]
   - matches: [{headers: [{name: X-Version, value: two}]}, {queryParams: [{name: v, value: "2"}]}, {method: DELETE}, {path: {type: Exact, value: /two}}]
     backendRefs: [{name: v2, port: 80}]`),
-      route('weights', '[{backendRefs: [{name: v1, port: 80, weight: 2}, {name: v2, port: 80, weight: 1}, {name: gone, port: 80, weight: 1}]}]'),
-      route('change', `
+      route('HTTPRoute', 'weights', '[{backendRefs: [{name: v1, port: 80, weight: 2}, {name: v2, port: 80, weight: 1}, {name: gone, port: 80, weight: 1}]}]'),
+      route('HTTPRoute', 'change', `
   - matches: [{path: {value: /old}}]
     filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: new.example.com, statusCode: 301, path: {type: ReplacePrefixMatch, replacePrefixMatch: /new}}}]
   - matches: [{path: {value: /here}}]
@@ -87,7 +50,7 @@ spec:
   - matches: [{path: {value: /headers}}]
     filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Set, value: new}]}}, {type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: X-From, value: changed}]}}]
     backendRefs: [{name: v2, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Backend, value: v2}]}}]}]`),
-      route('policy', `
+      route('HTTPRoute', 'policy', `
   - matches: [{path: {value: /mirror}}]
     filters: [{type: RequestMirror, requestMirror: {backendRef: {name: v2, port: 80}}}]
     backendRefs: [{name: v1, port: 80}]
@@ -97,20 +60,10 @@ spec:
   - matches: [{path: {value: /slow}}]
     timeouts: {request: 100ms}
     backendRefs: [{name: v1, port: 80}]`),
-    ].join('\n---'));
-    const onError = (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`);
-    const registry = new Registry();
-    const destination = destinationService({ changes: cluster.cluster, config: testConfig, streams: streams('destination', registry), onError });
-    const outbound = outboundService({ changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, streams: streams('policy', registry), settings: settingsMemory(), onError });
-    closing = [() => destination.close(), () => outbound.close()];
-    server = await testGrpc((router) => void router.service(Destination, destination).service(OutboundPolicies, outbound));
+    );
   });
   after(async () => {
-    for (const proxy of proxies) await proxy.close();
-    await server.close();
-    for (const close of closing) close();
-    await cluster.close();
-    await control.stop();
+    await joined.close();
     for (const { server: one } of Object.values(backends)) {
       one.closeAllConnections();
       await new Promise((resolve) => { one.close(resolve); });
@@ -119,11 +72,7 @@ spec:
 
   /** A client of one service: its connections are meant for that address. */
   async function client(ip: string): Promise<(path: string, options?: { method?: string; headers?: Record<string, string> }) => Promise<Answer>> {
-    const at = `127.0.0.1:${server.port}`;
-    const proxy = await startProxy(control, CLIENT_ID, null, { ip, port: 80 }, {
-      MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_WORKLOAD: '{"ns":"shop","pod":"client"}', MESH_PROXY_DESTINATION_CONTEXT: '{"ns":"shop","pod":"client"}',
-    });
-    proxies.push(proxy);
+    const proxy = await joined.client(ip);
     return (path, options = {}) => new Promise((resolve, reject) => {
       http.get({ host: '127.0.0.1', port: proxy.outboundPort, path, agent: false, ...options, headers: { host: 'service.shop', ...options.headers } }, (res) => {
         let body = '';
@@ -146,7 +95,7 @@ spec:
     assert.equal(counts[0]! + counts[1]! + counts[2]!, 400);
     // Six standard deviations of a binomial distribution.
     for (const [i, share] of [0.5, 0.25, 0.25].entries()) assert.ok(Math.abs(counts[i]! - 400 * share) < 6 * Math.sqrt(400 * share * (1 - share)), counts.join());
-    cluster.api.apply(service('gone', '10.96.1.3', backends['v2']!.port));
+    joined.api.apply(service('gone', '10.96.1.3', backends['v2']!.port));
     for (let good = 0; good < 60;) good = (await send('/')).status === 200 ? good + 1 : 0;
   });
 
@@ -175,12 +124,12 @@ spec:
     const [annotated, failing] = [await client('10.96.0.5'), await client('10.96.0.6')];
     assert.equal((await annotated('/')).status, 418);
     const [bare] = parseManifests(service('annotated', '10.96.0.5', backends['v1']!.port));
-    cluster.api.apply(bare!);
+    joined.api.apply(bare!);
     while ((await annotated('/')).status !== 200) await new Promise((resolve) => { setTimeout(resolve, 5); });
     const [, slice] = parseManifests(service('failing', '10.96.0.6', backends['v1']!.port));
-    cluster.api.apply({ ...slice!, endpoints: [] } as never);
+    joined.api.apply({ ...slice!, endpoints: [] } as never);
     while ((await failing('/')).body !== 'v2') await new Promise((resolve) => { setTimeout(resolve, 5); });
-    cluster.api.apply(slice!);
+    joined.api.apply(slice!);
     while ((await failing('/')).body !== 'v1') await new Promise((resolve) => { setTimeout(resolve, 5); });
   });
 
