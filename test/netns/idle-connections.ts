@@ -56,8 +56,14 @@ async function startProxy(control: TestControlPlane, app: number): Promise<{ chi
       MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound}`, MESH_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`, MESH_PROXY_TAP_LISTEN_ADDR: `127.0.0.1:${tap}`,
     },
   });
+  const ended = (): never => {
+    console.error('the proxy ended');
+    process.exit(1);
+  };
+  child.once('exit', ended);
   for (let said = ''; !said.includes('certified');) said += String(await new Promise((r) => { child.stdout.once('data', r); }));
   child.stdout.resume();
+  child.off('exit', ended);
   return { child, inbound };
 }
 
