@@ -212,6 +212,7 @@ export class Proxy {
         if (pem !== this.credentials.anchors) {
           this.credentials.setAnchors(pem);
           log.info('trust anchors replaced');
+          this.certifier.renewSoon();
         }
       } catch (e) {
         log.error('the trust anchors cannot be used; the last good ones stay', { error: (e as Error).message });

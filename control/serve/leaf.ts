@@ -47,6 +47,7 @@ export function meshIdentity(env: ControlEnv, deps: LeafDeps): MeshIdentity {
   const log = deps.log.child({ part: 'leaf' });
   const random = deps.random ?? Math.random;
   const stopping = new AbortController();
+  let renewal = new AbortController();
   const holder = new CredentialsHolder(() => stopping.abort());
   const address = env.identityAddr || `${SERVICES.identity}.${config.controlNamespace}.svc.${config.clusterDomain}:${PORTS.identity}`;
   const serverName = identityName(IDENTITY_WORKLOAD, config.controlNamespace, config.trustDomain, config.controlNamespace);
@@ -77,7 +78,8 @@ export function meshIdentity(env: ControlEnv, deps: LeafDeps): MeshIdentity {
         pause.reset();
         holder.set(credentials);
         log.info({ identity: credentials.name, notAfter: new Date(credentials.notAfter).toISOString() }, 'certificate issued');
-        await sleep(clock, renewAfter(clock.wall(), credentials.notAfter, random()), stopping.signal);
+        renewal = new AbortController();
+        await sleep(clock, renewAfter(clock.wall(), credentials.notAfter, random()), AbortSignal.any([stopping.signal, renewal.signal]));
       } catch (err) {
         const wait = pause.next();
         const current = holder.current();
@@ -99,6 +101,8 @@ export function meshIdentity(env: ControlEnv, deps: LeafDeps): MeshIdentity {
     }
     holder.set({ ...current, anchors });
     log.info('trust anchors changed');
+    // A rotation begins: a certificate of a longer lifetime than is given now would hold it up until its end.
+    renewal.abort();
   });
   stopping.signal.addEventListener('abort', () => watch.stop(), { once: true });
   void run();

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { createCsr } from '../../lib/pki/csr.ts';
+import type { Timer } from '../../lib/clock.ts';
 import type { ProxyEnv } from '../env.ts';
 import type { Log } from '../log.ts';
 import type { Credentials } from '../mesh-tls/credentials.ts';
@@ -13,6 +14,8 @@ const RENEW_AT = 0.7;
 const TIMEOUT_MS = 10_000;
 const MIN_RENEW_MS = 2_000;
 const MAX_RENEW_MS = 24 * 3600_000;
+/** Every proxy learns of new trust anchors within the same minute or two; their renewals are spread over this. */
+const SPREAD_MS = 120_000;
 
 export interface CertifyStats { refreshes: number; refreshedAt: number; notAfter: number }
 
@@ -29,6 +32,8 @@ export class Certifier {
   private readonly log: Log;
   private readonly backoff: Backoff;
   private stopped = false;
+  /** the next renewal; null while one is under way or tried again */
+  private next: { timer: Timer; at: number } | null = null;
   /** called once, with the first leaf in use */
   onFirst: () => void = () => {};
 
@@ -47,17 +52,36 @@ export class Certifier {
 
   stop(): void {
     this.stopped = true;
+    this.channel.clock.cancel(this.next?.timer);
     this.backoff.stop();
   }
 
+  /**
+   * The trust anchors changed, so a rotation is under way: a leaf that was given for longer than leaves are given now would hold it up. Brings the next
+   * renewal forward.
+   */
+  renewSoon(): void {
+    const { clock, random } = this.channel;
+    const wait = SPREAD_MS * random();
+    if (this.next === null || this.next.at - clock.now() <= wait) return;
+    clock.cancel(this.next.timer);
+    this.schedule(wait);
+  }
+
+  private schedule(ms: number): void {
+    const { clock } = this.channel;
+    this.next = { at: clock.now() + ms, timer: clock.after(ms, () => void this.run()) };
+  }
+
   private async run(): Promise<void> {
+    this.next = null;
     if (this.stopped) return;
     try {
       const lifetime = await this.renew();
       this.backoff.reset();
       const wait = Math.min(MAX_RENEW_MS, Math.max(MIN_RENEW_MS, lifetime * RENEW_AT));
       // Pods of one rollout would otherwise all come back at the same moment.
-      this.channel.clock.after(wait * (0.95 + 0.1 * this.channel.random()), () => void this.run());
+      if (!this.stopped) this.schedule(wait * (0.95 + 0.1 * this.channel.random()));
     } catch (e) {
       this.log.warn('no certificate from mesh-identity; trying again', { error: (e as Error).message });
       this.backoff.schedule(() => void this.run());
