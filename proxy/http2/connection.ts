@@ -19,11 +19,11 @@ import type { HeaderBlock } from './hpack/block.ts';
 import { Decoder } from './hpack/decoder.ts';
 import { Encoder } from './hpack/encoder.ts';
 import { HpackError } from './hpack/error.ts';
-import { KeepAlive } from './keep-alive.ts';
-import { Watchdog } from './watchdog.ts';
+import { type Alive, KeepAlive } from './keep-alive.ts';
+import { Watchdog, type Watched } from './watchdog.ts';
 import { type ClientOptions, LIMITS, type Limits } from './options.ts';
 import { Outbox } from './outbox.ts';
-import { StallWatch } from './stall-watch.ts';
+import { type StallOwner, StallWatch } from './stall-watch.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ResetMemory } from './reset-memory.ts';
 import type { Stream } from './stream.ts';
@@ -66,7 +66,7 @@ class Feed implements Reader {
   }
 }
 
-export abstract class Connection extends FrameReader {
+export abstract class Connection extends FrameReader implements Watched, StallOwner, Alive {
   readonly wire: Wire;
   readonly outbox: Outbox;
   readonly headers: HeaderWriter;
@@ -75,7 +75,7 @@ export abstract class Connection extends FrameReader {
   settled = false;
   protected readonly options: ClientOptions;
   protected readonly limits: Limits;
-  protected readonly streams = new Map<number, Stream>();
+  readonly streams = new Map<number, Stream>();
   readonly meter: FloodMeter;
   readonly stalls: StallWatch;
   private readonly encoder = new Encoder();
@@ -97,20 +97,38 @@ export abstract class Connection extends FrameReader {
     super();
     this.wire = wire;
     this.options = options;
-    this.limits = { ...LIMITS, ...options.limits };
+    this.limits = options.limits === undefined ? LIMITS : { ...LIMITS, ...options.limits };
     this.decoder = new Decoder(this.limits.maxHeaderListSize);
     this.assembler = new HeaderAssembler(wire, this.limits.maxHeaderListSize, this.limits.maxContinuations);
     this.meter = new FloodMeter(options.clock);
     this.headers = new HeaderWriter(wire, this.encoder);
-    this.stalls = new StallWatch(options.clock, this.limits.progressTimeoutMs, this.streams, (s, reason) => this.resetStream(s, CODE.cancel, RESET.cancel, reason));
+    this.stalls = new StallWatch(options.clock, this.limits.progressTimeoutMs, this);
     this.outbox = new Outbox(wire, this.headers, this.meter, this.stalls);
-    this.watchdog = new Watchdog(options.clock, this.limits.answerTimeoutMs, this,
-      (reason) => this.fail(new ConnectionError(this.settled ? CODE.enhanceYourCalm : CODE.settingsTimeout, reason)));
-    this.keepAlive = options.keepAlive == null ? null : new KeepAlive(
-      options.clock, options.keepAlive, () => wire.readBytes, () => writePing(wire, 0, 0, PING_KEEP_ALIVE), () => {
-        options.count('keep-alive-timeout');
-        this.destroy();
-      });
+    this.watchdog = new Watchdog(options.clock, this.limits.answerTimeoutMs, this);
+    this.keepAlive = options.keepAlive == null ? null : new KeepAlive(options.clock, options.keepAlive, this);
+  }
+
+  // What the timers call. They are given the connection rather than functions: ten thousand idle connections have none of those.
+
+  stalled(stream: Stream, reason: string): void {
+    this.resetStream(stream, CODE.cancel, RESET.cancel, reason);
+  }
+
+  leftHalfDone(reason: string): void {
+    this.fail(new ConnectionError(this.settled ? CODE.enhanceYourCalm : CODE.settingsTimeout, reason));
+  }
+
+  get heard(): number {
+    return this.wire.readBytes;
+  }
+
+  ping(): void {
+    writePing(this.wire, 0, 0, PING_KEEP_ALIVE);
+  }
+
+  dead(): void {
+    this.options.count('keep-alive-timeout');
+    this.destroy();
   }
 
   /** The peer cannot have opened this stream yet, nor can we. */

@@ -1,24 +1,27 @@
 /** Finds dead peers: a PING when nothing was received for a while, and an end when that brings nothing either. One timer a connection. */
 import type { Clock, Timer } from '../../lib/clock.ts';
 
+/** The connection, as this sees it. */
+export interface Alive {
+  /** octets from the peer so far */
+  readonly heard: number;
+  ping(): void;
+  dead(): void;
+}
+
 export class KeepAlive {
   private readonly clock: Clock;
-  private readonly intervalMs: number;
-  private readonly timeoutMs: number;
-  private readonly received: () => number;
-  private readonly ping: () => void;
-  private readonly dead: () => void;
+  private readonly times: { intervalMs: number; timeoutMs: number };
+  private readonly connection: Alive;
   private timer: Timer | null = null;
   private seen = 0;
+  /** the ping is out and nothing has come since */
+  private asked = false;
 
-  /** `received`: octets from the peer so far */
-  constructor(clock: Clock, times: { intervalMs: number; timeoutMs: number }, received: () => number, ping: () => void, dead: () => void) {
+  constructor(clock: Clock, times: { intervalMs: number; timeoutMs: number }, connection: Alive) {
     this.clock = clock;
-    this.intervalMs = times.intervalMs;
-    this.timeoutMs = times.timeoutMs;
-    this.received = received;
-    this.ping = ping;
-    this.dead = dead;
+    this.times = times;
+    this.connection = connection;
     this.listen();
   }
 
@@ -27,14 +30,21 @@ export class KeepAlive {
   }
 
   private listen(): void {
-    this.seen = this.received();
-    this.timer = this.clock.after(this.intervalMs, () => {
-      if (this.received() !== this.seen) return this.listen();
-      this.ping();
-      this.timer = this.clock.after(this.timeoutMs, () => {
-        if (this.received() === this.seen) this.dead();
-        else this.listen();
-      });
-    });
+    this.asked = false;
+    this.seen = this.connection.heard;
+    this.timer = this.clock.after(this.times.intervalMs, this.due);
   }
+
+  private readonly due = (): void => {
+    const { connection } = this;
+    if (connection.heard !== this.seen) {
+      this.listen();
+    } else if (this.asked) {
+      connection.dead();
+    } else {
+      this.asked = true;
+      connection.ping();
+      this.timer = this.clock.after(this.times.timeoutMs, this.due);
+    }
+  };
 }

@@ -24,7 +24,7 @@ export class Outbox {
   /** streams with content waiting, in turn; from `first` on */
   private waiting: Stream[] = [];
   private first = 0;
-  private readonly queues = new Set<Stream>();
+  private queues: Set<Stream> | null = null;
   /** streams whose producers are owed credit */
   private owing: Stream[] = [];
 
@@ -81,7 +81,7 @@ export class Outbox {
     if (from === end) return;
     if (stream.queue === null) {
       stream.queue = new SendQueue();
-      this.queues.add(stream);
+      (this.queues ??= new Set()).add(stream);
       this.stalls.arm();
     }
     const grown = stream.queue.append(buf, from, end);
@@ -118,7 +118,7 @@ export class Outbox {
       this.wire.pos += n;
       if (queue.length === 0) {
         stream.queue = null;
-        this.queues.delete(stream);
+        this.queues!.delete(stream);
       } else {
         this.enter(stream);
       }
@@ -189,7 +189,7 @@ export class Outbox {
     if (stream.queue === null) return;
     const { capacity } = stream.queue;
     stream.queue = null;
-    this.queues.delete(stream);
+    this.queues!.delete(stream);
     if (stream.waiting) {
       this.waiting.splice(this.waiting.indexOf(stream, this.first), 1);
       stream.waiting = false;
@@ -200,7 +200,7 @@ export class Outbox {
   /** The stream for which most content waits, or null. */
   fullest(): Stream | null {
     let fullest: Stream | null = null;
-    for (const s of this.queues) if (fullest === null || s.queue!.capacity > fullest.queue!.capacity) fullest = s;
+    for (const s of this.queues ?? []) if (fullest === null || s.queue!.capacity > fullest.queue!.capacity) fullest = s;
     return fullest;
   }
 }

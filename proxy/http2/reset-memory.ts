@@ -2,21 +2,22 @@
 const REMEMBERED = 1024;
 
 export class ResetMemory {
-  private readonly ids = new Set<number>();
+  private ids: Set<number> | null = null;
   /** the highest id that was dropped from `ids`; those below it get the benefit of the doubt */
   private dropped = 0;
 
   add(id: number): void {
-    this.ids.add(id);
-    if (this.ids.size <= REMEMBERED) return;
-    for (const oldest of this.ids) {
-      this.ids.delete(oldest);
+    const ids = (this.ids ??= new Set());
+    ids.add(id);
+    if (ids.size <= REMEMBERED) return;
+    for (const oldest of ids) {
+      ids.delete(oldest);
       this.dropped = Math.max(this.dropped, oldest);
       return;
     }
   }
 
   has(id: number): boolean {
-    return this.ids.has(id) || id <= this.dropped;
+    return (this.ids?.has(id) ?? false) || id <= this.dropped;
   }
 }

@@ -7,23 +7,27 @@ import type { Stream } from './stream.ts';
 
 const MIN_PROGRESS = 1024;
 
+/** The connection, as the watch sees it. */
+export interface StallOwner {
+  readonly streams: ReadonlyMap<number, Stream>;
+  stalled(stream: Stream, reason: string): void;
+}
+
 export class StallWatch {
   private readonly clock: Clock;
   private readonly ms: number;
-  private readonly streams: ReadonlyMap<number, Stream>;
-  private readonly found: (stream: Stream, reason: string) => void;
+  private readonly owner: StallOwner;
   private timer: Timer | null = null;
 
-  constructor(clock: Clock, ms: number, streams: ReadonlyMap<number, Stream>, found: (stream: Stream, reason: string) => void) {
+  constructor(clock: Clock, ms: number, owner: StallOwner) {
     this.clock = clock;
     this.ms = ms;
-    this.streams = streams;
-    this.found = found;
+    this.owner = owner;
   }
 
   /** There may be something to watch now. */
   arm(): void {
-    this.timer ??= this.clock.after(this.ms, this.look);
+    this.timer ??= this.clock.after(this.ms, () => this.look());
   }
 
   stop(): void {
@@ -31,21 +35,21 @@ export class StallWatch {
     this.timer = null;
   }
 
-  private readonly look = (): void => {
+  private look(): void {
     this.timer = null;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.owner.streams.values()) {
       const { queue } = stream;
       const owes = stream.owesBody;
       if (queue === null && !owes) continue;
       this.arm();
       if (queue !== null) {
-        if (queue.seen >= 0 && queue.taken - queue.seen < MIN_PROGRESS) this.found(stream, 'peer-not-reading');
+        if (queue.seen >= 0 && queue.taken - queue.seen < MIN_PROGRESS) this.owner.stalled(stream, 'peer-not-reading');
         queue.seen = queue.taken;
       }
       if (owes && !stream.closed) {
-        if (stream.seen >= 0 && stream.received - stream.seen < MIN_PROGRESS) this.found(stream, 'body-timeout');
+        if (stream.seen >= 0 && stream.received - stream.seen < MIN_PROGRESS) this.owner.stalled(stream, 'body-timeout');
         stream.seen = stream.received;
       }
     }
-  };
+  }
 }

@@ -11,21 +11,20 @@ export interface Watched {
   readonly pending: number;
   /** frames received so far */
   readonly frames: number;
+  /** nothing has changed for the whole time */
+  leftHalfDone(reason: string): void;
 }
 
 export class Watchdog {
   private readonly clock: Clock;
   private readonly ms: number;
   private readonly watched: Watched;
-  private readonly bark: (reason: string) => void;
   private timer: Timer | null = null;
 
-  /** `bark` is called when nothing has changed for `ms` */
-  constructor(clock: Clock, ms: number, watched: Watched, bark: (reason: string) => void) {
+  constructor(clock: Clock, ms: number, watched: Watched) {
     this.clock = clock;
     this.ms = ms;
     this.watched = watched;
-    this.bark = bark;
     this.start();
   }
 
@@ -49,9 +48,9 @@ export class Watchdog {
     const { frames, settled } = w;
     this.timer = this.clock.after(this.ms, () => {
       this.timer = null;
-      if (!settled && !w.settled) this.bark('settings-timeout');
-      else if (block !== 0 && w.openBlock === block) this.bark('header-block-timeout');
-      else if (w.pending > 0 && w.frames === frames) this.bark('frame-timeout');
+      if (!settled && !w.settled) w.leftHalfDone('settings-timeout');
+      else if (block !== 0 && w.openBlock === block) w.leftHalfDone('header-block-timeout');
+      else if (w.pending > 0 && w.frames === frames) w.leftHalfDone('frame-timeout');
       else this.look();
     });
   }

@@ -27,7 +27,9 @@ const STATIC_ENTRIES: readonly Entry[] = [new Entry('', '', KIND.badName, true),
 
 /** What SETTINGS_HEADER_TABLE_SIZE is by default, and the most that either side of this codec uses. */
 export const TABLE_SIZE = 4096;
-const SLOTS = TABLE_SIZE / ENTRY_OVERHEAD;
+/** A ring has at most as many slots as the smallest entries could fill, and few to begin with: most connections have few fields to remember. */
+const MAX_SLOTS = TABLE_SIZE / ENTRY_OVERHEAD;
+const FIRST_SLOTS = 8;
 const NONE: Entry[] = [];
 
 export class DynamicTable {
@@ -46,7 +48,7 @@ export class DynamicTable {
     }
     const back = index - STATIC_SIZE;
     if (back > this.count) throw new HpackError('index beyond the dynamic table');
-    return this.ring[(this.inserted - back) & (SLOTS - 1)]!;
+    return this.ring[(this.inserted - back) & (this.ring.length - 1)]!;
   }
 
   add(entry: Entry): void {
@@ -54,11 +56,19 @@ export class DynamicTable {
     const size = entry.size;
     this.evict(this.limit - size);
     if (size > this.limit) return;
-    if (this.ring === NONE) this.ring = Array.from<Entry>({ length: SLOTS }).fill(STATIC_ENTRIES[0]!);
-    this.ring[this.inserted & (SLOTS - 1)] = entry;
+    if (this.count === this.ring.length) this.grow();
+    this.ring[this.inserted & (this.ring.length - 1)] = entry;
     this.inserted++;
     this.count++;
     this.size += size;
+  }
+
+  private grow(): void {
+    const old = this.ring;
+    const slots = old === NONE ? FIRST_SLOTS : Math.min(MAX_SLOTS, old.length * 4);
+    const ring = Array.from<Entry>({ length: slots }).fill(STATIC_ENTRIES[0]!);
+    for (let i = this.inserted - this.count; i < this.inserted; i++) ring[i & (slots - 1)] = old[i & (old.length - 1)]!;
+    this.ring = ring;
   }
 
   resize(limit: number): void {
@@ -70,7 +80,7 @@ export class DynamicTable {
 
   private evict(target: number): void {
     while (this.count > 0 && this.size > target) {
-      const oldest = (this.inserted - this.count) & (SLOTS - 1);
+      const oldest = (this.inserted - this.count) & (this.ring.length - 1);
       this.size -= this.ring[oldest]!.size;
       this.ring[oldest] = STATIC_ENTRIES[0]!;
       this.count--;
