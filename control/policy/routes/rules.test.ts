@@ -45,6 +45,7 @@ describe('rules of routes', () => {
       [{ filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'web', port: 80 }, fraction: { numerator: 2, denominator: 1 } } }] }, ['rule rules[0].filters[0].requestMirror']],
       [{ timeouts: { request: 'long', backendRequest: '-1s' }, retry: { backoff: 'x' } }, ['field rules[0].timeouts.backendRequest', 'field rules[0].retry.backoff', 'field rules[0].timeouts.request']],
     ];
+    cases.push([{ retry: { codes: [503], attempts: 1000 } }, ['field rules[0].retry.attempts']]);
     for (const [rule, expected] of cases) assert.deepEqual(problemsOf(rule), expected, JSON.stringify(rule));
     assert.equal(compile(set('connection'), {}).compiled.rules.length, 1);
   });

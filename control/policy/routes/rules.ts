@@ -4,7 +4,7 @@ import type { RequestMatch } from '../model.ts';
 import type { Filter, GrpcMatch, OutboundRule, Distribution, SessionAffinity } from '../outbound/model.ts';
 import { affinityOf } from '../settings/affinity.ts';
 import { defined } from '../settings/read.ts';
-import { retryPolicy, statusRanges } from '../settings/retry.ts';
+import { MAX_RETRIES, retryPolicy, statusRanges } from '../settings/retry.ts';
 import type { RetrySettings } from '../settings/retry.ts';
 import { distribution } from './backends.ts';
 import type { RouteContext } from './context.ts';
@@ -75,10 +75,16 @@ function specRetry({ retry, timeouts }: HttpRouteRule, inherited: RetrySettings,
     timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
     ...(retry && {
       statuses: retry.codes?.length ? retry.codes.map((code) => ({ from: code, to: code })) : (inherited.statuses ?? statusRanges(DEFAULT_RETRY_CODES)),
-      limit: retry.attempts,
+      limit: attempts(retry.attempts, `${where}.retry.attempts`, problems),
       backoffBaseMs: duration(retry.backoff, `${where}.retry.backoff`, problems),
     }),
   });
+}
+
+function attempts(given: number | undefined, where: string, problems: Problems): number | undefined {
+  if (given === undefined || (Number.isInteger(given) && given >= 0 && given <= MAX_RETRIES)) return given;
+  problems.field(where, `${given} is not between 0 and ${MAX_RETRIES}`);
+  return given > MAX_RETRIES ? MAX_RETRIES : undefined;
 }
 
 /** With a single try, its bound is the request's bound. */

@@ -21,13 +21,13 @@ export interface RetrySettings {
 export const RETRY_DEFAULTS = { limit: 1, backoffBaseMs: 25, backoffMaxFactor: 10, jitter: 1 } as const;
 /** Of a budget that is given in part; Linkerd's ServiceProfiles and the Gateway API have the same. */
 export const BUDGET_DEFAULTS = { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 } as const;
-const MAX_LIMIT = 100;
+export const MAX_RETRIES = 100;
 
 export function readRetry(reader: Reader): RetrySettings {
   return defined({
     statuses: reader.read('retry-http', 'a list of 5xx, gateway-error, 503 or 500-504, parted by commas', statusRanges),
     codes: reader.read('retry-grpc', `a list of ${GRPC_RETRY_CODES.join(', ')}`, grpcCodes),
-    limit: reader.integer('retry-limit', 0, MAX_LIMIT),
+    limit: reader.integer('retry-limit', 0, MAX_RETRIES),
     timeoutMs: reader.duration('retry-timeout', { positive: true }),
     backoffBaseMs: reader.duration('retry-backoff-base', { positive: true }),
     backoffMaxMs: reader.duration('retry-backoff-max', { positive: true }),
