@@ -1,5 +1,5 @@
 import {
-  ANCHORS_CONFIG_MAP, CONFIG_MAP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD, ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
+  ANCHORS_CONFIG_MAP, CONFIG_MAP, GROUP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD, ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
 } from './names.ts';
 import { API_SERVICES } from './webhooks.ts';
 
@@ -48,6 +48,8 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
     read('discovery.k8s.io', 'endpointslices'),
     read('gateway.networking.k8s.io', ...ROUTES, 'referencegrants'),
     read('gateway.networking.x-k8s.io', 'xbackendtrafficpolicies'),
+    read(GROUP, 'authorizationpolicies', 'httpfaults'),
+    { apiGroups: [GROUP], resources: ['authorizationpolicies/status', 'httpfaults/status'], verbs: ['patch'] },
     { apiGroups: ['gateway.networking.k8s.io'], resources: ROUTES.map((one) => `${one}/status`), verbs: ['patch'] },
     EVENTS,
   ],

@@ -15,6 +15,8 @@ import { testGrpc } from '../cluster/testing/grpc.ts';
 import { testPolicyCluster } from '../cluster/testing/policy.ts';
 import { testConfig } from '../cluster/testing/view.ts';
 import { policyChanges } from './changes.ts';
+import { lastGood } from './inbound/last-good.ts';
+import { inboundChanges } from './inbound/policies.ts';
 import { inboundService } from './inbound/service.ts';
 import { outboundService } from './outbound/service.ts';
 import { settingsMemory } from './settings/memory.ts';
@@ -28,10 +30,11 @@ for (const direction of ['inbound', 'outbound'] as const) {
     for (const name of cases(data)) {
       it(name, async () => {
         const [first, ...manifests] = parseManifests(readFileSync(join(data, `${name}.input.yaml`), 'utf8'));
-        const { cluster, routes, close } = await testPolicyCluster(...manifests);
-        const options = { changes: cluster, config: testConfig, streams: streams('policy', new Registry()), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) };
-        const inbound = inboundService(options);
-        const outbound = outboundService({ ...options, changes: policyChanges(cluster, routes), settings: settingsMemory() });
+        const { cluster, routes, authorizations, close } = await testPolicyCluster(...manifests);
+        const changes = policyChanges(cluster, routes);
+        const options = { config: testConfig, streams: streams('policy', new Registry()), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) };
+        const inbound = inboundService({ ...options, changes: inboundChanges(changes, authorizations), good: lastGood(testConfig) });
+        const outbound = outboundService({ ...options, changes, settings: settingsMemory() });
         const server = await testGrpc((router) => void router.service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound));
         const [ports, services] = [createClient(InboundServerPolicies, server.transport), createClient(OutboundPolicies, server.transport)];
         const ask = async ({ pod, addr, authority, port, from = 'shop' }: Query): Promise<unknown> => {

@@ -13,6 +13,8 @@ import { testPolicyCluster } from '../cluster/testing/policy.ts';
 import type { TestPolicyCluster } from '../cluster/testing/policy.ts';
 import { testConfig } from '../cluster/testing/view.ts';
 import { destinationService } from '../destination/service.ts';
+import { lastGood } from './inbound/last-good.ts';
+import { inboundChanges } from './inbound/policies.ts';
 import { inboundService } from './inbound/service.ts';
 import { policyChanges } from './changes.ts';
 import { outboundService } from './outbound/service.ts';
@@ -68,7 +70,8 @@ describe('the calls of a stock proxy', () => {
     const registry = new Registry();
     const options = (name: string) => ({ changes: cluster.cluster, config: testConfig, streams: streams(name, registry), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) });
     const policy = options('policy');
-    const [destination, inbound, outbound] = [destinationService(options('destination')), inboundService(policy), outboundService({ ...policy, changes: policyChanges(cluster.cluster, cluster.routes), settings: settingsMemory() })];
+    const changes = policyChanges(cluster.cluster, cluster.routes);
+    const [destination, inbound, outbound] = [destinationService(options('destination')), inboundService({ ...policy, changes: inboundChanges(changes, cluster.authorizations), good: lastGood(testConfig) }), outboundService({ ...policy, changes, settings: settingsMemory() })];
     closing = [destination, inbound, outbound].map((service) => () => service.close());
     server = await testGrpc((router) => void router.service(Destination, destination).service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound));
     connect = (path: string) => {

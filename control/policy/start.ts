@@ -12,7 +12,10 @@ import { eventRecorder } from '../identity/events.ts';
 import { serveGrpc } from '../serve/grpc.ts';
 import { policyChanges } from './changes.ts';
 import { DEFAULT_POLICIES, isDefaultPolicy } from './inbound/default-policy.ts';
+import { lastGood } from './inbound/last-good.ts';
+import { inboundChanges, watchAuthorizationPolicies } from './inbound/policies.ts';
 import { inboundService } from './inbound/service.ts';
+import { keepAuthorizationStatus } from './inbound/status.ts';
 import { outboundService } from './outbound/service.ts';
 import { settingsMemory } from './settings/memory.ts';
 import { keepStatus } from './status/controller.ts';
@@ -33,10 +36,13 @@ export const start: StartService = async (env, deps) => {
   };
   const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
   const settings = settingsMemory();
-  const inbound = inboundService(options);
+  const authorizations = watchAuthorizationPolicies({ client: deps.kube, log, clock: deps.clock });
   const changes = policyChanges(cluster, routes);
+  const good = lastGood(config);
+  const ofPorts = inboundChanges(changes, authorizations);
+  const inbound = inboundService({ ...options, changes: ofPorts, good });
   const outbound = outboundService({ ...options, changes, settings });
-  deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem());
+  deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem() ?? authorizations.problem());
   const server = await serveGrpc({
     host: env.listenHost,
     port: env.ports.policy,
@@ -49,7 +55,13 @@ export const start: StartService = async (env, deps) => {
   const events = eventRecorder({ kube: () => deps.kube, clock: deps.clock, log, component: SERVICES.policy, host: env.podName });
   const statuses = leader({
     client: deps.kube, name: SERVICES.policy, namespace: config.controlNamespace, holder: env.podName, clock: deps.clock, log,
-    lead: (signal) => keepStatus({ client: deps.kube, changes, cluster, routes, settings, config, events, clock: deps.clock, log, onWrite: () => writes.inc() }, signal),
+    async lead(signal) {
+      const shared = { client: deps.kube, events, clock: deps.clock, log, onWrite: () => writes.inc() };
+      await Promise.all([
+        keepStatus({ ...shared, changes, cluster, routes, settings, config }, signal),
+        keepAuthorizationStatus({ ...shared, changes: ofPorts, policies: authorizations, good }, signal),
+      ]);
+    },
   });
   return {
     async stop() {
@@ -58,6 +70,7 @@ export const start: StartService = async (env, deps) => {
       await server.stop();
       inbound.close();
       outbound.close();
+      await authorizations.stop();
       await routes.stop();
       await release();
     },

@@ -1,3 +1,6 @@
+import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
+import type { HttpFault } from '../../api/crds/http-fault.ts';
+import { GROUP } from '../../api/names.ts';
 import type { BackendTrafficPolicy, GrpcRoute, HttpRoute, ReferenceGrant, TcpRoute, TlsRoute } from './gateway-api.ts';
 import type {
   ConfigMap, EndpointSlice, Event, KubeObject, Lease, Namespace, Node, Pod, Secret, Service, ServiceAccount, Workload,
@@ -45,6 +48,8 @@ export const RESOURCES = {
   tlsroutes: resource<TlsRoute>(GATEWAY_GROUP, 'v1', 'tlsroutes', 'TLSRoute'),
   tcproutes: resource<TcpRoute>(GATEWAY_GROUP, 'v1', 'tcproutes', 'TCPRoute'),
   referencegrants: resource<ReferenceGrant>(GATEWAY_GROUP, 'v1beta1', 'referencegrants', 'ReferenceGrant'),
+  authorizationpolicies: resource<AuthorizationPolicy>(GROUP, 'v1alpha1', 'authorizationpolicies', 'AuthorizationPolicy'),
+  httpfaults: resource<HttpFault>(GROUP, 'v1alpha1', 'httpfaults', 'HTTPFault'),
   xbackendtrafficpolicies: resource<BackendTrafficPolicy>('gateway.networking.x-k8s.io', 'v1alpha1', 'xbackendtrafficpolicies', 'XBackendTrafficPolicy'),
 } as const;
 

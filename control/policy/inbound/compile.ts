@@ -1,18 +1,20 @@
 import type { MeshConfig } from '../../../api/config.ts';
 import { PORTS } from '../../../api/ports.ts';
 import type { Pod } from '../../../lib/kube/types.ts';
-import { annotation, isOpaquePort } from '../../cluster/mesh.ts';
-import type { ClusterView } from '../../cluster/view.ts';
-import type { InboundPolicy, InboundRoute } from '../model.ts';
+import { allContainers, annotation, isOpaquePort } from '../../cluster/mesh.ts';
+import type { Authorization, InboundPolicy, InboundRoute } from '../model.ts';
 import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy } from './default-policy.ts';
 import type { DefaultPolicy } from './default-policy.ts';
+import type { LastGood } from './last-good.ts';
+import type { InboundView } from './policies.ts';
 import { probeRequests } from './probes.ts';
+import { aimAt } from './targets.ts';
 
 /** How long a proxy waits for a client's first bytes before it takes a connection for opaque; Linkerd's value. */
 export const DETECT_TIMEOUT_MS = 10_000;
 
-/** The policy of one port of a pod, from the pod, its namespace and the mesh's configuration. */
-export function compileInbound(pod: Pod, port: number, view: ClusterView, config: MeshConfig): InboundPolicy {
+/** The policy of one port of a pod: from the AuthorizationPolicies about it, the pod, its namespace and the mesh's configuration. */
+export function compileInbound(pod: Pod, port: number, view: InboundView, config: MeshConfig, policies: LastGood): InboundPolicy {
   const name = defaultPolicyOf(pod, view, config);
   const proxys = port === PORTS.admin || port === PORTS.tap;
   const probes = probeRequests(pod, port);
@@ -21,6 +23,9 @@ export function compileInbound(pod: Pod, port: number, view: ClusterView, config
     authorizations: [{ reference: { kind: 'default', name: 'probe' }, networks: ALL_NETWORKS, clients: { kind: 'anybody' } }],
     matches: probes,
   };
+  const defaults = defaultAuthorizations(name, config.clusterNetworks);
+  const found = authorizations(pod, port, view, policies, defaults);
+  const stock = allContainers(pod).some((c) => c.name === 'linkerd-proxy');
   const everything: InboundRoute = {
     reference: { kind: 'default', name: 'default' },
     authorizations: [],
@@ -30,13 +35,32 @@ export function compileInbound(pod: Pod, port: number, view: ClusterView, config
     reference: { kind: 'default', name },
     protocol: !proxys && isOpaquePort(pod, port, view, config) ? 'opaque' : 'detect',
     detectTimeoutMs: DETECT_TIMEOUT_MS,
-    authorizations: defaultAuthorizations(name, config.clusterNetworks),
+    authorizations: proxys ? defaults : stock ? plain(found) : found,
     routes: probes.length > 0 ? [probeRoute, everything] : [everything],
   };
 }
 
+/** Where a policy allows somebody, nobody else may: the default policy is for ports that no Allow is about. */
+function authorizations(pod: Pod, port: number, view: InboundView, policies: LastGood, defaults: Authorization[]): Authorization[] {
+  const found = view.authorizationPolicies(pod.metadata.namespace ?? '').flatMap((policy) => {
+    const good = policies.of(policy);
+    const aim = good && aimAt(good, pod, port, view);
+    return aim ? policies.authorizations(good, port, aim.within) : [];
+  });
+  return found.some((one) => one.action === 'allow') ? found : [...found, ...defaults];
+}
+
+/**
+ * For a stock linkerd2-proxy, which does not know actions and conditions and would take every authorization for one that allows: nobody may where it cannot be said
+ * who may not, and what allows some requests only allows none.
+ */
+function plain(authorizations: Authorization[]): Authorization[] {
+  if (authorizations.some((one) => one.action === 'deny')) return [];
+  return authorizations.filter((one) => one.requests === undefined);
+}
+
 /** An annotation that is no policy is passed over: the injector tells about it. */
-function defaultPolicyOf(pod: Pod, view: ClusterView, config: MeshConfig): DefaultPolicy {
+function defaultPolicyOf(pod: Pod, view: InboundView, config: MeshConfig): DefaultPolicy {
   const wanted = annotation(pod, 'default-inbound-policy', view)?.trim();
   if (wanted !== undefined && isDefaultPolicy(wanted)) return wanted;
   return config.proxy.defaultInboundPolicy as DefaultPolicy;

@@ -19,11 +19,11 @@ const CLIENTS: Record<string, Clients> = {
   authenticated: { kind: 'identities', exact: [], suffixes: [[]] },
 };
 
-/** The authorizations of a default policy; `audit` allows like all-unauthenticated under a name that metrics tell apart. */
+/** The authorizations of a default policy; `audit` lets everything pass and has it counted. */
 export function defaultAuthorizations(policy: DefaultPolicy, clusterNetworks: string[]): Authorization[] {
   if (policy === 'deny') return [];
   const reference = { kind: 'default', name: policy } as const;
-  if (policy === 'audit') return [{ reference, networks: ALL_NETWORKS, clients: { kind: 'anybody' } }];
+  if (policy === 'audit') return [{ reference, networks: ALL_NETWORKS, clients: { kind: 'anybody' }, action: 'audit' }];
   const [scope, ...rest] = policy.split('-');
   return [{ reference, networks: scope === 'all' ? ALL_NETWORKS : clusterNetworks, clients: CLIENTS[rest.join('-')]! }];
 }

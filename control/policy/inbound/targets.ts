@@ -1,0 +1,57 @@
+/** Which policies are about a port of a pod. */
+import type { AuthorizationPolicy } from '../../../api/crds/authorization-policy.ts';
+import { LABELS } from '../../../api/names.ts';
+import type { Pod } from '../../../lib/kube/types.ts';
+import { ownerOf } from '../../cluster/mesh.ts';
+import type { RequestMatch } from '../model.ts';
+import { httpMatches } from '../routes/matches.ts';
+import { Problems } from '../routes/problems.ts';
+import type { InboundView } from './policies.ts';
+
+/** `within`: only the requests of a route; undefined for all. */
+export interface Aim { within: RequestMatch[] | undefined }
+
+/** Null when the policy is not about this port of this pod; both are of one namespace. */
+export function aimAt(policy: AuthorizationPolicy, pod: Pod, port: number, view: InboundView): Aim | null {
+  const { kind = 'Namespace', name = '', selector = {} } = policy.spec.target ?? {};
+  const whole: Aim = { within: undefined };
+  switch (kind) {
+    case 'Namespace': return whole;
+    case 'Pod': return Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value) ? whole : null;
+    case 'Service': return serves(pod, port, `${pod.metadata.namespace}/${name}`, view) ? whole : null;
+    case 'HTTPRoute':
+    case 'GRPCRoute': return routed(kind, `${pod.metadata.namespace}/${name}`, pod, port, view);
+    default: return belongs(pod, kind.toLowerCase(), name) ? whole : null;
+  }
+}
+
+function belongs(pod: Pod, kind: string, name: string): boolean {
+  if (pod.metadata.labels?.[`${LABELS.ownerPrefix}${kind}`] === name) return true;
+  const owner = ownerOf(pod);
+  return owner?.kind === kind && owner.name === name;
+}
+
+/** Whether the pod is an endpoint of the service at this port, ready or not. */
+function serves(pod: Pod, port: number, service: string, view: InboundView): boolean {
+  return view.slices(service).some((slice) =>
+    (slice.ports ?? []).some((p) => p.port === port && (p.protocol ?? 'TCP') === 'TCP')
+    && (slice.endpoints ?? []).some((e) => e.targetRef?.kind === 'Pod' && e.targetRef.name === pod.metadata.name));
+}
+
+/** The requests of a route at the pods of the services that it is attached to, in the same namespace. */
+function routed(kind: 'HTTPRoute' | 'GRPCRoute', key: string, pod: Pod, port: number, view: InboundView): Aim | null {
+  const route = view.route(kind, key);
+  if (!route || (route.kind !== 'HTTPRoute' && route.kind !== 'GRPCRoute')) return null;
+  const namespace = pod.metadata.namespace ?? '';
+  const parents = (route.object.spec.parentRefs ?? []).filter((p) => (p.group === '' || p.group === 'core') && p.kind === 'Service' && (p.namespace ?? namespace) === namespace);
+  if (!parents.some((p) => serves(pod, port, `${namespace}/${p.name}`, view))) return null;
+  if (route.kind === 'HTTPRoute') return { within: (route.object.spec.rules ?? []).flatMap((rule, i) => httpMatches(rule.matches, `spec.rules[${i}]`, new Problems())) };
+  return { within: (route.object.spec.rules ?? []).flatMap((rule) => (rule.matches?.length ? rule.matches : [{}])).map(({ method }) => ({ method: 'POST', path: grpcPath(method?.service, method?.method) })) };
+}
+
+/** gRPC's path is /SERVICE/METHOD (gRPC over HTTP/2, "Requests"). */
+function grpcPath(service: string | undefined, method: string | undefined): RequestMatch['path'] {
+  if (service !== undefined && method !== undefined) return { kind: 'exact', value: `/${service}/${method}` };
+  if (service !== undefined) return { kind: 'prefix', value: `/${service}` };
+  return method === undefined ? { kind: 'prefix', value: '/' } : { kind: 'regex', value: `/[^/]+/${method.replaceAll(/[^\w]/g, (c) => `\\${c}`)}` };
+}
