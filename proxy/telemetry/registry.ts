@@ -58,6 +58,7 @@ export const LATENCY_BUCKETS_MS = [1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 
 
 export const SWEEP_MS = 60_000;
 const MAX_SERIES = 10_000;
+const PIECE = 32 * 1024;
 
 class Family<T extends Counter | Histogram> {
   readonly name: string;
@@ -133,18 +134,26 @@ export class Registry {
     for (const f of this.families) f.slots.sweep();
   }
 
-  /** The text format, one string. */
-  expose(): string {
+  /** The text format in pieces of at least PIECE characters, but for the last: thousands of histograms are tens of megabytes. */
+  *pieces(): Generator<string> {
     for (const f of this.collectors) f();
     let out = '';
     for (const f of this.families) {
       let head = `# HELP ${f.name} ${f.help}\n# TYPE ${f.name} ${f.type}\n`;
-      f.slots.each((labels, s) => {
+      for (const [labels, s] of f.slots.exposed()) {
         out += head + (s instanceof Histogram ? exposeHistogram(f.name, labels, s) : `${f.name}${braces(labels)} ${s.value}\n`);
         head = '';
-      });
+        if (out.length < PIECE) continue;
+        yield out;
+        out = '';
+      }
     }
-    return out;
+    yield out;
+  }
+
+  /** The text format, one string. */
+  expose(): string {
+    return [...this.pieces()].join('');
   }
 }
 

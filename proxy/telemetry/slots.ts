@@ -68,11 +68,11 @@ export class Slots<T extends Handle> {
     if (this.byLabels.delete(text)) this.folding.left++;
   }
 
-  /** Calls `f` for each series that is to be exposed. */
-  each(f: (labels: string, s: T) => void): void {
+  /** Label text and handle of each series that is to be exposed. */
+  *exposed(): Generator<readonly [string, T]> {
     for (const [text, slot] of this.byLabels) {
       const s = slot.strong ?? this.awake(text, slot);
-      if (s !== null) f(text, s);
+      if (s !== null) yield [text, s];
     }
   }
 
