@@ -1,19 +1,11 @@
 import type { Service } from '../message/contract.ts';
-
-/** One backend of a rule. */
-export interface Choice {
-  service: Service;
-  /** an endpoint of it could take a request now, or that is not known yet */
-  usable: () => boolean;
-}
+import { withFailover, type Choice } from './failover.ts';
 
 /** The first backend that is usable; when none is, the first one, which says why. */
 export function firstUsable(choices: readonly Choice[]): Service {
-  if (choices.length === 1) return choices[0]!.service;
-  return (head, ended, client) => {
-    for (const c of choices) if (c.usable()) return c.service(head, ended, client);
-    return choices[0]!.service(head, ended, client);
-  };
+  const [only] = choices;
+  if (choices.length === 1) return only!.service;
+  return (head, ended, client) => withFailover(choices, choices.find((c) => c.usable()) ?? only!, head, ended, client);
 }
 
 /** One of the usable backends, by weight; when none is, one of all. Weights are above 0. */
@@ -25,7 +17,7 @@ export function weighted(choices: readonly (Choice & { weight: number })[], rand
     let usable = 0;
     for (const c of choices) if (c.usable()) usable += c.weight;
     const chosen = usable === 0 ? draw(choices, random() * whole, false) : draw(choices, random() * usable, true);
-    return chosen.service(head, ended, client);
+    return withFailover(choices, chosen, head, ended, client);
   };
 }
 

@@ -67,6 +67,13 @@ describe('routes of HTTP, through the proxy', function () {
     assert.deepEqual(await world.count(5), { blue: 5 });
   });
 
+  it('take a request on that finds out that nobody is there', async () => {
+    await start(httpPolicy(route('r', [{ backends: to(backend('dead'), backend('green')) }])), 'green');
+    world.control.services.set('dead', { endpoints: [1, 2, 3].map((port) => ({ ip: '127.0.0.1', port })) });
+    for (let i = 0; i < 3; i++) assert.equal((await world.get('/', { method: 'POST' }, 'body')).body, 'green');
+    assert.equal(world.seen.get('green')![0]!.body, 'body');
+  });
+
   it('are 500 without a valid backend', async () => {
     await start(httpPolicy(route('r', [
       { matches: [match('exact', '/empty')], backends: { kind: { case: 'empty', value: {} } } },
