@@ -125,8 +125,12 @@ function send(client: ResponseStream, request: RequestHead, a: Answer): Rest | n
   let body: Buffer = Buffer.from(a.body, 'utf8');
   const fields = ['content-type', a.type ?? 'text/plain; charset=utf-8', 'cache-control', 'no-store'];
   if (a.allow !== undefined) fields.push('allow', a.allow);
-  if (a.more !== undefined && request.method !== 'HEAD') {
+  if (a.more !== undefined) {
     client.head(new ResponseHead(a.status, fields));
+    if (request.method === 'HEAD') {
+      client.end(null);
+      return null;
+    }
     const rest = new Rest(client, chain(a.body, a.more));
     rest.run();
     return rest;
