@@ -1,7 +1,9 @@
 /** Canary: a new version of a Deployment gets a growing share of its Service's traffic, and replaces the old one or goes away, by what the mesh measures. */
-import type { KubeObject, Condition } from '../../lib/kube/types.ts';
+import type { KubeObject } from '../../lib/kube/types.ts';
+import { GROUP } from '../names.ts';
+import { definition, DURATION, list, NAME, object, oneOf, text, whole, type Schema } from './schema.ts';
 
-export const CANARY = { group: 'kubectl-mesh.io', version: 'v1alpha1', plural: 'canaries', kind: 'Canary', namespaced: true } as const;
+export const CANARY = { group: GROUP, version: 'v1alpha1', plural: 'canaries', kind: 'Canary', namespaced: true } as const;
 
 export interface CanarySpec {
   /** the Deployment that runs now and is to become the new version */
@@ -50,65 +52,56 @@ export interface CanaryStatus {
   judgedAt: string;
   message: string;
   /** what was measured last */
-  figures?: { requestsPerSecond: number; successRate: number | null; latencyP99Ms: number | null };
-  conditions?: (Condition & { observedGeneration?: number })[];
+  figures?: { requestsPerSecond: number; requests: number; successRate: number | null; latencyP99Ms: number | null };
 }
 
 export type Canary = KubeObject & { spec: CanarySpec; status?: CanaryStatus };
 
-const text = (description: string, more: object = {}): object => ({ type: 'string', description, ...more });
-const whole = (description: string, minimum: number, maximum: number, more: object = {}): object => ({ type: 'integer', description, minimum, maximum, ...more });
-const NAME = { minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' };
-const DURATION = { pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$' };
-const object = (description: string, properties: Record<string, object>, required: string[]): object => ({ type: 'object', description, properties, required });
-const list = (description: string, items: object, maxItems: number): object => ({ type: 'array', description, items, maxItems });
+const NAMED: Schema = { ...NAME, maxLength: 63 };
+const LIMITS = object('What the new version has to keep to.', {
+  successRate: { type: 'number', description: 'Percent of responses that succeed.', minimum: 0, maximum: 100 },
+  latencyP99: text('The 99th percentile of latency stays below this.', DURATION),
+  minRequests: { ...whole('Fewer in an interval are too few to judge by.', 0, 1_000_000), default: 10 },
+  maxFailures: { ...whole('Bad intervals in a row before it is rolled back.', 0, 100), default: 1 },
+}, { default: {} });
 
 const SPEC = object('What becomes of which Deployment, and by which rules.', {
-  target: object('The Deployment that runs now.', { name: text('Its name; same namespace.', NAME) }, ['name']),
-  service: object('What clients call.', { name: text('Its name; same namespace.', NAME), port: whole('The port whose traffic is shifted.', 1, 65_535) }, ['name', 'port']),
-  images: { ...list('What is new.', object('One container.', { container: text('Name of the container.', NAME), image: text('Its new image.', { minLength: 1 }) }, ['container', 'image']), 16), minItems: 1 },
-  steps: list('Shares of the traffic, one after the other.', object('One step.', { weight: whole('Percent of the traffic.', 0, 100) }, ['weight']), 32),
-  headers: list('Requests with all of these always go to the new version.', object('One header.', { name: text('Name.', { minLength: 1, maxLength: 256 }), value: text('Exact value.', { maxLength: 4096 }) }, ['name', 'value']), 8),
+  target: object('The Deployment that runs now.', { name: text('Its name; same namespace.', NAMED) }, { required: ['name'] }),
+  service: object('What clients call.', { name: text('Its name; same namespace.', NAMED), port: whole('The port whose traffic is shifted.', 1, 65_535) }, { required: ['name', 'port'] }),
+  images: list('What is new.', object('One container.', { container: text('Name of the container.', NAMED), image: text('Its new image.', { minLength: 1 }) }, { required: ['container', 'image'] }), 16, { minItems: 1 }),
+  steps: list('Shares of the traffic, one after the other.', object('One step.', { weight: whole('Percent of the traffic.', 0, 100) }, { required: ['weight'] }), 32),
+  headers: list('Requests with all of these always go to the new version.', object('One header.', {
+    name: text('Name.', { minLength: 1, maxLength: 256 }), value: text('Exact value.', { maxLength: 4096 }),
+  }, { required: ['name', 'value'] }), 8),
   interval: text('How long a step lasts.', { ...DURATION, default: '1m' }),
-  thresholds: {
-    ...object('What the new version has to keep to.', {
-      successRate: { type: 'number', description: 'Percent of responses that succeed.', minimum: 0, maximum: 100 },
-      latencyP99: text('99th percentile of latency.', DURATION),
-      minRequests: whole('Fewer in an interval are too few to judge by.', 0, 1_000_000, { default: 10 }),
-      maxFailures: whole('Bad intervals in a row before it is rolled back.', 0, 100, { default: 1 }),
-    }, []),
-    default: {},
-  },
+  thresholds: LIMITS,
   startTimeout: text('How long the new version may take to become available.', { ...DURATION, default: '5m' }),
   paused: { type: 'boolean', description: 'Stay where it is.' },
-  decision: text('Ends it now.', { enum: ['Promote', 'Rollback'] }),
-}, ['target', 'service', 'images']);
+  decision: oneOf('Ends it now.', ['Promote', 'Rollback']),
+}, { required: ['target', 'service', 'images'] });
 
-const column = (name: string, jsonPath: string, type = 'string', priority = 0): object => ({ name, jsonPath, type, priority });
+const time = (description: string): Schema => text(description, { format: 'date-time' });
+const nullable = (description: string): Schema => ({ type: 'number', nullable: true, description });
+const STATUS: Record<string, Schema> = {
+  phase: oneOf('Where it is.', CANARY_PHASES),
+  observedGeneration: { type: 'integer', format: 'int64', minimum: 0 },
+  step: whole('Which of the steps, from 0.', 0, 32),
+  weight: whole('Percent of the traffic that the new version gets.', 0, 100),
+  failures: whole('Bad intervals in a row.', 0, 1000),
+  since: time('Since when it is in this phase.'),
+  judgedAt: time('When it was judged last.'),
+  message: text('For people.', { maxLength: 4096 }),
+  figures: object('What was measured last.', {
+    requestsPerSecond: { type: 'number' }, requests: { type: 'number' }, successRate: nullable('Percent.'), latencyP99Ms: nullable('Milliseconds.'),
+  }),
+};
 
 /** CustomResourceDefinition (apiextensions.k8s.io/v1). */
-export const CANARY_CRD = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `${CANARY.plural}.${CANARY.group}` },
-  spec: {
-    group: CANARY.group,
-    names: { kind: CANARY.kind, plural: CANARY.plural, singular: 'canary', listKind: 'CanaryList', categories: ['mesh'] },
-    scope: 'Namespaced',
-    versions: [{
-      name: CANARY.version, served: true, storage: true,
-      subresources: { status: {} },
-      additionalPrinterColumns: [
-        column('Target', '.spec.target.name'), column('Phase', '.status.phase'), column('Weight', '.status.weight', 'integer'),
-        column('Success', '.status.figures.successRate', 'number'), column('P99 ms', '.status.figures.latencyP99Ms', 'number'),
-        column('Message', '.status.message', 'string', 1), column('Age', '.metadata.creationTimestamp', 'date'),
-      ],
-      schema: {
-        openAPIV3Schema: object('A new version of a Deployment on trial.', {
-          spec: SPEC,
-          status: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-        }, ['spec']),
-      },
-    }],
-  },
-};
+export const CANARY_CRD = definition(CANARY.kind, CANARY.plural, 'A new version of a Deployment on trial.', SPEC, [
+  { name: 'Target', type: 'string', jsonPath: '.spec.target.name' },
+  { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+  { name: 'Weight', type: 'integer', jsonPath: '.status.weight' },
+  { name: 'Success', type: 'number', jsonPath: '.status.figures.successRate' },
+  { name: 'P99 ms', type: 'number', jsonPath: '.status.figures.latencyP99Ms' },
+  { name: 'Message', type: 'string', jsonPath: '.status.message', priority: 1 },
+], [], STATUS);

@@ -37,8 +37,10 @@ export interface Definition {
   spec: unknown;
 }
 
-/** A namespaced kind of our group with one version. */
-export function definition(kind: string, plural: string, description: string, spec: Schema, columns: PrinterColumn[], shortNames: string[] = []): Definition {
+/** A namespaced kind of our group with one version; `status` is what its status has besides conditions. */
+export function definition(
+  kind: string, plural: string, description: string, spec: Schema, columns: PrinterColumn[], shortNames: string[] = [], status: Record<string, Schema> = {},
+): Definition {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -53,7 +55,7 @@ export function definition(kind: string, plural: string, description: string, sp
         storage: true,
         subresources: { status: {} },
         additionalPrinterColumns: [...columns, { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
-        schema: { openAPIV3Schema: object(description, { spec, status: object('Written by the control plane.', { conditions: CONDITIONS }) }, { required: ['spec'] }) },
+        schema: { openAPIV3Schema: object(description, { spec, status: object('Written by the control plane.', { ...status, conditions: CONDITIONS }) }, { required: ['spec'] }) },
       }],
     },
   };

@@ -1,15 +1,8 @@
-import type { CanarySpec } from '../../api/crds/canary.ts';
+import type { CanarySpec, CanaryStatus } from '../../api/crds/canary.ts';
 import { parseDuration } from '../../lib/duration.ts';
 
-/** Of the new version, as its clients saw it, over one interval. */
-export interface Figures {
-  requestsPerSecond: number;
-  /** requests in the interval */
-  requests: number;
-  /** 0 to 100; null without responses */
-  successRate: number | null;
-  latencyP99Ms: number | null;
-}
+/** Of the new version, as its clients saw it, over one interval; successRate from 0 to 100, null without responses. */
+export type Figures = NonNullable<CanaryStatus['figures']>;
 
 export type Verdict = { kind: 'good' } | { kind: 'bad' | 'unknown'; why: string };
 

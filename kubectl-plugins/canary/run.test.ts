@@ -55,7 +55,7 @@ describe('kubectl mesh canary', () => {
     const code = await cli(['canary', ...argv, '-n', 'shop'], io, cluster.deps);
     return { code, out: io.out(), err: io.err() };
   };
-  const figures = { requestsPerSecond: 4.2, successRate: 99.95, latencyP99Ms: 12.3 };
+  const figures = { requestsPerSecond: 4.2, requests: 252, successRate: 99.95, latencyP99Ms: 12.3 };
 
   it('starts one and shows how it goes to its good end', async () => {
     story = [
