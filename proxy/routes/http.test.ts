@@ -256,6 +256,35 @@ describe('routes of HTTP, through the proxy', function () {
     assert.equal(world.seen.get('blue')!.length, 0);
   });
 
+  it('change under load without a failed request, and without asking for endpoints again', async () => {
+    const retry = { maxRetries: 1, maxRequestBytes: 65_536, conditions: { noResponse: true }, timeout: duration(5000) };
+    const add: Init<HttpRoute_Filter> = { kind: { case: 'responseHeaderModifier', value: { add: headers({ 'x-by': 'mesh' }) } } };
+    const policies = [
+      httpPolicy(route('one', [{ backends: to(backend('blue'), backend('green')) }])),
+      httpPolicy(route('two', [{ backends: split([backend('blue'), 1], [backend('green'), 1, [add]]) }])),
+      httpPolicy(route('three', [{ filters: [add, { kind: { case: 'mirror', value: { backend: backend('blue') } } }], timeouts: { request: duration(5000) }, retry, backends: to(backend('green')) }])),
+    ];
+    await start(policies[0]!, 'blue', 'green');
+    await world.get('/');
+    const bad: string[] = [];
+    let answered = 0;
+    let running = true;
+    const worker = async (): Promise<void> => {
+      while (running) {
+        const r = await world.get('/', { method: 'POST' }, 'x'.repeat(20_000));
+        answered++;
+        if (r.status !== 200) bad.push(`${r.status} ${r.headers['l5d-proxy-error'] as string}`);
+      }
+    };
+    const workers = Array.from({ length: 6 }, () => worker());
+    for (let i = 1; i <= 30; i++) await update(policies[i % 3]!);
+    running = false;
+    await Promise.all(workers);
+    assert.deepEqual(bad, []);
+    assert.ok(answered > 30);
+    assert.equal(world.control.calls.filter((c) => c.endsWith('/Get')).length, 2);
+  });
+
   it('stay as they were when an update cannot be followed', async () => {
     await start(filtered(), 'blue');
     assert.equal((await world.get('/a')).body, 'blue');
