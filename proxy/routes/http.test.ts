@@ -268,9 +268,9 @@ describe('routes of HTTP, through the proxy', function () {
     await world.get('/');
     const bad: string[] = [];
     let answered = 0;
-    let running = true;
+    const load = new AbortController();
     const worker = async (): Promise<void> => {
-      while (running) {
+      while (!load.signal.aborted) {
         const r = await world.get('/', { method: 'POST' }, 'x'.repeat(20_000));
         answered++;
         if (r.status !== 200) bad.push(`${r.status} ${r.headers['l5d-proxy-error'] as string}`);
@@ -278,7 +278,7 @@ describe('routes of HTTP, through the proxy', function () {
     };
     const workers = Array.from({ length: 6 }, () => worker());
     for (let i = 1; i <= 30; i++) await update(policies[i % 3]!);
-    running = false;
+    load.abort();
     await Promise.all(workers);
     assert.deepEqual(bad, []);
     assert.ok(answered > 30);
