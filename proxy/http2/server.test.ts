@@ -241,6 +241,11 @@ describe('http2 server: flow control', () => {
 });
 
 describe('http2 server: hostile peers', () => {
+  afterEach('another client is served', async () => {
+    const { peer } = await rawServer((r) => respond(r, 200, 'served'));
+    assert.equal(contentOf(await peer.send(peer.request(1)), 1).toString(), 'served');
+  });
+
   const many = (n: number, make: (i: number) => Buffer): Buffer[] => Array.from({ length: n }, (_, i) => make(i));
   const odd = (i: number): number => 2 * i + 1;
 
