@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { CertifyStats } from '../discover/certify.ts';
+import { held } from '../io/held.ts';
 import type { Registry } from './registry.ts';
 
 /** Process and certificate gauges, read when metrics are asked for (Linux /proc). */
@@ -7,6 +8,7 @@ export function reportProcess(registry: Registry, certificate: CertifyStats): vo
   const cpu = registry.counter('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.').permanent({});
   const rss = registry.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.').permanent({});
   const anonymous = registry.gauge('process_anonymous_memory_bytes', 'Private memory that is not backed by a file, in bytes.').permanent({});
+  const holding = registry.gauge('proxy_held_bytes', 'Memory held for connections: bytes that peers have not taken and messages they have not finished.').permanent({});
   const fds = registry.gauge('process_open_fds', 'Number of open file descriptors.').permanent({});
   const virtual = registry.gauge('process_virtual_memory_bytes', 'Virtual memory size in bytes.').permanent({});
   const threads = registry.gauge('process_threads', 'Number of threads of the process.').permanent({});
@@ -25,6 +27,7 @@ export function reportProcess(registry: Registry, certificate: CertifyStats): vo
     anonymous.value = kilobytes(status, 'RssAnon');
     virtual.value = kilobytes(status, 'VmSize');
     threads.value = Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    holding.value = held.total;
     fds.value = countFds();
     maxFds.value = Number(/^Max open files\s+(\d+)/m.exec(readProc('/proc/self/limits'))?.[1] ?? 0);
     uptime.value = Math.round(process.uptime() * 1000) / 1000;
