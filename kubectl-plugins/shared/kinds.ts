@@ -21,6 +21,7 @@ export const KINDS = {
   rolebindings: resource<KubeObject>(RBAC, 'rolebindings', 'RoleBinding', true),
   clusterroles: resource<KubeObject>(RBAC, 'clusterroles', 'ClusterRole', false),
   clusterrolebindings: resource<KubeObject>(RBAC, 'clusterrolebindings', 'ClusterRoleBinding', false),
+  customresourcedefinitions: resource<KubeObject>('apiextensions.k8s.io', 'customresourcedefinitions', 'CustomResourceDefinition', false),
   apiservices: resource<ApiService>('apiregistration.k8s.io', 'apiservices', 'APIService', false),
   mutatingwebhookconfigurations: resource<WebhookConfiguration>('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false),
 } as const;

@@ -17,7 +17,7 @@ type Found = KubeObject & { kind: string };
 const ORDER = [
   ['MutatingWebhookConfiguration', 'APIService'],
   ['Deployment'],
-  ['ConfigMap', 'Secret', 'Service', 'Role', 'RoleBinding', 'ServiceAccount', 'ClusterRoleBinding', 'ClusterRole'],
+  ['ConfigMap', 'Secret', 'Service', 'Role', 'RoleBinding', 'ServiceAccount', 'ClusterRoleBinding', 'ClusterRole', 'CustomResourceDefinition'],
   ['Namespace'],
 ];
 

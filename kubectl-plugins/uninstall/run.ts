@@ -20,7 +20,7 @@ type Found = KubeObject & { kind: string };
 
 const LABELLED: Resource[] = [
   KINDS.mutatingwebhookconfigurations, KINDS.apiservices, KINDS.deployments, KINDS.services, KINDS.configmaps, KINDS.secrets, KINDS.rolebindings, KINDS.roles,
-  KINDS.serviceaccounts, KINDS.clusterrolebindings, KINDS.clusterroles, KINDS.namespaces,
+  KINDS.serviceaccounts, KINDS.clusterrolebindings, KINDS.clusterroles, KINDS.customresourcedefinitions, KINDS.namespaces,
 ];
 
 export async function run(io: Io, deps: Deps, options: UninstallOptions): Promise<ExitCode> {

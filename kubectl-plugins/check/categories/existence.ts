@@ -1,3 +1,4 @@
+import { CRDS } from '../../../api/crds/all.ts';
 import { ANCHORS_CONFIG_MAP, CONFIG_MAP, CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, ISSUER_SECRET, SERVICES, WEBHOOK_CONFIGURATION } from '../../../api/names.ts';
 import { API_SERVICES } from '../../../api/webhooks.ts';
 import type { Resource } from '../../../lib/kube/resources.ts';
@@ -16,6 +17,7 @@ export const existence: Category = {
     exist('control plane ServiceAccounts exist', KINDS.serviceaccounts, [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]),
     exist('control plane ConfigMaps exist', KINDS.configmaps, [CONFIG_MAP, ANCHORS_CONFIG_MAP]),
     exist('control plane Secrets exist', KINDS.secrets, [ISSUER_SECRET]),
+    exist('kinds of the mesh exist', KINDS.customresourcedefinitions, CRDS.map((one) => one.metadata.name)),
     exist('control plane Services exist', KINDS.services, Object.values(SERVICES)),
     exist('control plane Deployments exist', KINDS.deployments, [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]),
     exist('control plane webhooks exist', KINDS.mutatingwebhookconfigurations, [WEBHOOK_CONFIGURATION]),

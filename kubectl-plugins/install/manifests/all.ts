@@ -4,6 +4,7 @@ import { PORTS } from '../../../api/ports.ts';
 import { mutatingWebhookConfiguration } from '../../../api/webhooks.ts';
 import { apiServices } from './api-services.ts';
 import { authorityObjects, configMap, type GivenAuthority } from './config.ts';
+import { customResourceDefinitions } from './crds.ts';
 import { deployments } from './deployments.ts';
 import { namespace } from './namespace.ts';
 import type { Manifest } from './object.ts';
@@ -20,6 +21,7 @@ export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[
   const ns = config.controlNamespace;
   return [
     namespace(ns),
+    ...customResourceDefinitions(),
     ...serviceAccounts(ns),
     ...rbac(ns),
     ...userRoles(),
