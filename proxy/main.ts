@@ -14,6 +14,8 @@ import { processHeap } from './memory/native.ts';
 import { Proxy } from './proxy.ts';
 import type { TcpOptions } from './tcp/options.ts';
 
+const LAST_SPANS_MS = 1_000;
+
 function fail(message: string): never {
   process.stderr.write(`mesh-proxy: ${message}\n`);
   process.exit(1);
@@ -72,7 +74,9 @@ async function main(): Promise<void> {
     ending = true;
     log.info('draining', { why, graceMs: env.shutdownGraceMs });
     for (const s of servers.slice(0, 2)) s.close();
-    void proxy.drain(env.shutdownGraceMs).then(() => {
+    void proxy.drain(env.shutdownGraceMs).then(async () => {
+      // The last spans are worth a moment, but not the pod's end.
+      if (proxy.spans !== null) await Promise.race([proxy.spans.flush(), new Promise<void>((r) => { setTimeout(r, LAST_SPANS_MS); })]);
       log.info('stopped');
       process.exit(0);
     });
