@@ -3,7 +3,7 @@ import type { Fields, RequestHead, ResponseHead } from '../message/contract.ts';
 import { withKey } from '../message/websocket.ts';
 import { isAuthority, isFieldName, isFieldValue, isVisible } from './chars.ts';
 import { statusLine } from './reasons.ts';
-import { encodedForms, hasTe } from './shared.ts';
+import { encodedForms, hasTe } from '../message/shared.ts';
 
 /** How the end of a body shows on the wire (RFC 9112 6). */
 export const FRAMING = {

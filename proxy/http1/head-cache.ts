@@ -1,7 +1,7 @@
 import { latin1 } from './latin1.ts';
 import type { Http1Limits } from './limits.ts';
 import { FieldBlock, parseFieldBlock } from './field-block.ts';
-import { share } from './shared.ts';
+import { share } from '../message/shared.ts';
 
 /** Bytes of keys in each of the two generations. */
 const GENERATION_BYTES = 96 * 1024;

@@ -3,6 +3,7 @@
  * side adds it, the receiving side takes it off and speaks HTTP/1 to the application.
  */
 import { field, type Fields, type Layer } from '../message/contract.ts';
+import { derived, encodedForms, share } from '../message/shared.ts';
 import { HeadMapper, withFields, without } from './headers.ts';
 
 export const ORIG_PROTO = 'l5d-orig-proto';
@@ -16,11 +17,25 @@ export function upgradeHttp1(fallback: string): Layer {
   return (next) => (head, ended, client) => {
     if (head.version === 2 || head.upgrade !== '' || head.method === 'CONNECT') return next(head, ended, client);
     const mark = `HTTP/1.${head.version}${head.absoluteForm ? '; absolute-form' : ''}`;
-    const named = head.authority !== '';
-    const marked = withFields(head, named ? [...head.fields, 'host', head.authority, ORIG_PROTO, mark] : [...head.fields, ORIG_PROTO, mark]);
-    if (!named) marked.authority = fallback;
+    const marked = withFields(head, markedFields(head.fields, head.authority, mark));
+    if (head.authority === '') marked.authority = fallback;
     return next(marked, ended, new Unmark(client));
   };
+}
+
+/** What was made of a list that comes again and again: a client that repeats its fields asks the same authority as a rule. */
+interface Marked { authority: string; mark: string; fields: Fields }
+const marks = new WeakMap<Fields, Marked>();
+
+function markedFields(fields: Fields, authority: string, mark: string): Fields {
+  const known = marks.get(fields);
+  if (known !== undefined && known.authority === authority && known.mark === mark) return known.fields;
+  const made = authority === '' ? [...fields, ORIG_PROTO, mark] : [...fields, 'host', authority, ORIG_PROTO, mark];
+  if (encodedForms(fields) !== undefined) {
+    share(made);
+    marks.set(fields, { authority, mark, fields: made });
+  }
+  return made;
 }
 
 /** Inbound, behind mesh TLS: HTTP/1 again for the application. `trusted` is false for clients outside the mesh, whose mark is dropped unread. */
@@ -28,7 +43,7 @@ export function downgradeHttp1(trusted: boolean): Layer {
   return (next) => (head, ended, client) => {
     const mark = head.version === 2 ? field(head.fields, ORIG_PROTO) : undefined;
     if (mark === undefined) return next(head, ended, client);
-    const plain = withFields(head, without(head.fields, ORIG_PROTO));
+    const plain = withFields(head, derived(plainFields, head.fields, takeMark));
     if (!trusted) return next(plain, ended, client);
     plain.version = mark.startsWith('HTTP/1.0') ? 0 : 1;
     plain.absoluteForm = mark.includes('absolute-form');
@@ -36,18 +51,29 @@ export function downgradeHttp1(trusted: boolean): Layer {
   };
 }
 
+const plainFields = new WeakMap<Fields, Fields>();
+const takeMark = (fields: Fields): Fields => without(fields, ORIG_PROTO);
+
 /** What linkerd2-proxy tells its peer and not the client. */
 const PEER_ONLY = 'l5d-proxy-connection';
 
+const unmarkedFields = new WeakMap<Fields, Fields>();
+const unmark = (fields: Fields): Fields => {
+  const plain = fields.includes(ORIG_PROTO) ? without(fields, ORIG_PROTO) : fields;
+  return plain.includes(PEER_ONLY) ? without(plain, PEER_ONLY) : plain;
+};
+
 class Unmark extends HeadMapper {
   protected override map(fields: Fields): Fields {
-    const plain = fields.includes(ORIG_PROTO) ? without(fields, ORIG_PROTO) : fields;
-    return plain.includes(PEER_ONLY) ? without(plain, PEER_ONLY) : plain;
+    return derived(unmarkedFields, fields, unmark);
   }
 }
 
+const answerFields = new WeakMap<Fields, Fields>();
+const addMark = (fields: Fields): Fields => [...fields, ORIG_PROTO, 'HTTP/1.1'];
+
 class Mark extends HeadMapper {
   protected override map(fields: Fields): Fields {
-    return [...fields, ORIG_PROTO, 'HTTP/1.1'];
+    return derived(answerFields, fields, addMark);
   }
 }

@@ -7,6 +7,7 @@
  * kept when it is seen the second time, so that those with a value of their own (a trace id) cost a hash and nothing more.
  */
 import type { Fields } from '../../message/contract.ts';
+import { share } from '../../message/shared.ts';
 import type { HeaderBlock } from './block.ts';
 import type { Entry } from './dynamic-table.ts';
 
@@ -59,6 +60,7 @@ class Kept {
     this.epoch = epoch;
     this.octets = octets;
     this.fields = block.fields;
+    share(block.fields);
     this.host = block.host;
     this.contentLength = block.contentLength;
     this.size = size;

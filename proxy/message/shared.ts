@@ -1,9 +1,9 @@
-import type { Fields } from '../message/contract.ts';
+import type { Fields } from './contract.ts';
 
 /**
- * Fields arrays that come back request after request (they belong to a cached head) carry their encoded forms, so that an encoder copies bytes instead of
+ * Fields arrays that come back request after request (they belong to a cached head of HTTP/1 or HTTP/2) carry their encoded forms, so that an encoder copies bytes instead of
  * building strings. Such an array is shared by many exchanges: like every Fields array it is never changed in place.
- * A layer that derives a new array from a shared one and remembers it may share() that as well.
+ * A layer that derives new arrays from shared ones may use derived().
  */
 export interface EncodedForms {
   /** field lines and the empty line after them, for HTTP/1 */
@@ -13,6 +13,19 @@ export interface EncodedForms {
 }
 
 const forms = new WeakMap<Fields, EncodedForms>();
+
+/**
+ * `make(fields)`, remembered in `memo` when `fields` is shared; then so is what was made.
+ */
+export function derived(memo: WeakMap<Fields, Fields>, fields: Fields, make: (fields: Fields) => Fields): Fields {
+  if (!forms.has(fields)) return make(fields);
+  const known = memo.get(fields);
+  if (known !== undefined) return known;
+  const made = make(fields);
+  share(made);
+  memo.set(fields, made);
+  return made;
+}
 
 /** Declares that `fields` will be sent often and holds only valid names and values. */
 export function share(fields: Fields): void {
