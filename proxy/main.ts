@@ -72,8 +72,8 @@ async function main(): Promise<void> {
       process.exit(0);
     }
     ending = true;
-    log.info('draining', { why, graceMs: env.shutdownGraceMs });
     for (const s of servers.slice(0, 2)) s.close();
+    log.info('draining', { why, graceMs: env.shutdownGraceMs });
     void proxy.drain(env.shutdownGraceMs).then(async () => {
       // The last spans are worth a moment, but not the pod's end.
       if (proxy.spans !== null) await Promise.race([proxy.spans.flush(), new Promise<void>((r) => { setTimeout(r, LAST_SPANS_MS); })]);
