@@ -10,6 +10,7 @@ import { addrText, clientAddr, unmap, type ClientAddr, type SocketAddr } from '.
 import { BoundedNames } from './accept/bounded-names.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
+import { quietMs, type FirstWord } from './accept/quiet.ts';
 import type { PoolConfig } from './balance/pool.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import type { Core } from './core.ts';
@@ -24,8 +25,6 @@ import type { PortPolicies } from './policy/ports.ts';
 import { Forward } from './tcp/forward.ts';
 import type { Labels } from './telemetry/registry.ts';
 
-const QUIET_MS = 10;
-const QUIET_HTTP_MS = 5_000;
 const PARTIAL_MS = 1_000;
 
 /** One accepted connection, as far as it is known. */
@@ -49,8 +48,8 @@ export class Inbound {
   private readonly apps: LocalApps;
   private readonly port: number;
   private readonly stacks: InboundStacks;
-  /** ports on which HTTP was seen: there a silent client does not mean that the application speaks first */
-  private readonly httpPorts = new Set<number>();
+  /** by port of the application */
+  private readonly firstWords = new Map<number, FirstWord>();
 
   /** clients choose server names */
   private readonly serverNames = new BoundedNames(100);
@@ -91,7 +90,7 @@ export class Inbound {
     negotiate(a.socket, {
       clock: core.clock,
       first: null,
-      quietMs: direct || this.httpPorts.has(a.app.port) ? QUIET_HTTP_MS : QUIET_MS,
+      quietMs: quietMs(direct ? 'client, HTTP' : opaquePort ? 'server' : this.firstWords.get(a.app.port) ?? 'unknown'),
       partialMs: PARTIAL_MS,
       dial: (done, failed) => {
         if (direct || !policy.judge(a.peer).connection().allowed) return () => {};
@@ -120,6 +119,7 @@ export class Inbound {
           this.refuse(a, 'no mesh TLS');
           return;
         }
+        if (serverFirst) this.firstWords.set(a.app.port, 'server');
         core.detected('inbound', serverFirst ? 'server first' : 'opaque');
         this.opaque(a, bytes, early);
       },
@@ -151,7 +151,7 @@ export class Inbound {
       this.refuse(a, 'not an address of the server');
       return;
     }
-    this.httpPorts.add(a.app.port);
+    this.firstWords.set(a.app.port, 'client, HTTP');
     core.detected('inbound', version === 1 ? 'http/1' : 'http/2');
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
     core.serve(a.socket, version, this.stacks.connection({ app: a.app, client: { tls: a.peer.tls, identity: a.peer.identity }, labels: a.labels, takesRefusals: a.takesRefusals }, a.client), bytes);

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { addrText, clientAddr, type ClientAddr } from './accept/addr.ts';
 import { negotiate } from './accept/negotiate.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
+import { quietMs } from './accept/quiet.ts';
 import type { Balancer } from './balance/balancer.ts';
 import { connectTcp } from './balance/connect-tcp.ts';
 import type { DispatchConfig } from './balance/dispatch.ts';
@@ -30,9 +31,7 @@ import { text } from './trace/otlp.ts';
 
 /** Endpoints tried for one request or connection. */
 const MAX_TRIES = 3;
-/** A silent client's server is dialled after this long; much later where clients have spoken HTTP before. Milliseconds. */
-const QUIET_MS = 10;
-const QUIET_HTTP_MS = 5_000;
+/** An unfinished first line is opaque after this long, milliseconds. */
 const PARTIAL_MS = 1_000;
 
 export class Outbound {
@@ -81,7 +80,7 @@ export class Outbound {
     negotiate(socket, {
       clock: this.core.clock,
       first: null,
-      quietMs: target.sawHttp || protocol !== 'detect' ? QUIET_HTTP_MS : QUIET_MS,
+      quietMs: quietMs(protocol === 'detect' ? target.firstWord : 'client, HTTP'),
       partialMs: PARTIAL_MS,
       dial: (done, failed) => {
         dialled = target.routes!.opaque.find('');
@@ -93,7 +92,7 @@ export class Outbound {
           this.opaque(socket, target, bytes, null, null);
           return;
         }
-        target.sawHttp = true;
+        target.firstWord = 'client, HTTP';
         this.core.detected('outbound', version === 1 ? 'http/1' : 'http/2');
         this.core.serve(socket, version, version === 1 ? http1(target, client) : http2(target, client), bytes);
       },
@@ -102,6 +101,7 @@ export class Outbound {
         return false;
       },
       onOpaque: (bytes, early, serverFirst) => {
+        if (serverFirst) target.firstWord = 'server';
         this.core.detected('outbound', sni !== null ? 'tls' : serverFirst ? 'server first' : 'opaque');
         this.opaque(socket, target, bytes, sni, early === null ? null : { server: early, stack: dialled! });
       },

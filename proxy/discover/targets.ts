@@ -1,4 +1,5 @@
 import { addrText, type OrigDst } from '../accept/addr.ts';
+import type { FirstWord } from '../accept/quiet.ts';
 import type { Cidr } from '../../lib/cidr.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { STATUS } from '../../lib/grpc/status.ts';
@@ -38,8 +39,7 @@ export class Target {
   routes: BuiltRoutes | null = null;
   /** what is to take their place */
   private next: BuiltRoutes | null = null;
-  /** a client spoke HTTP here before: then the server is not the one to speak first */
-  sawHttp = false;
+  firstWord: FirstWord = 'unknown';
   connections = 0;
   usedAt: number;
   readonly dst: OrigDst;
