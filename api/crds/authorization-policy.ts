@@ -73,7 +73,8 @@ const TARGET: Schema = object('What is protected, in the namespace of the policy
 ));
 
 const SPEC: Schema = object('Who may do what.', {
-  target: { ...TARGET, default: {} },
+  // The API server holds a default to the rules before it fills in defaults below it.
+  target: { ...TARGET, default: { kind: 'Namespace' } },
   action: oneOf('Allow lets pass, and nobody else may then; Deny refuses, whatever allows; Audit lets pass what nothing allows, and counts it.', ACTIONS, { default: 'Allow' }),
   from: list('Clients; any one of them. Absent: every client, with an identity or without.', SOURCE, 32),
   to: list('Requests; any one of them. Absent: everything.', OPERATION, 32),
