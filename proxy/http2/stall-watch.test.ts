@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { ResponseHead } from '../message/contract.ts';
 import { FLAG, FRAME_MAX, SETTING, TYPE } from './frames.ts';
 import { LIMITS } from './options.ts';
-import { type RawPeer, contentOf, frame, rawServer, respond, settings, u32 } from './raw.testkit.ts';
+import { type RawPeer, type RawServer, contentOf, frame, rawServer, respond, settings, settle, u32 } from './raw.testkit.ts';
+import { held } from '../io/held.ts';
 
 const { endHeaders } = FLAG;
 
@@ -46,5 +47,24 @@ describe('http2 server: peers that stop half way', () => {
     assert.equal(connection.active, 1);
     connection.destroy();
     assert.equal(peer.wire.held, 0);
+  });
+
+  it('many with half a header block each are held to the cap of the process', async () => {
+    const servers: RawServer[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const s = await rawServer();
+      servers.push(s);
+      s.peer.socket.push(Buffer.concat([s.peer.request(1, 0), ...Array.from({ length: 4 }, () => frame(TYPE.continuation, 0, 1, Buffer.alloc(15_000)))]));
+    }
+    await settle();
+    const most = held.total;
+    const shed = servers.filter((s) => s.peer.counted.includes('memory-cap'));
+    const other = await rawServer((r) => respond(r, 200, 'served'));
+    const answer = await other.peer.send(other.peer.request(1));
+    for (const s of [...servers, other]) s.connection.destroy();
+    await settle();
+    assert.ok(most <= held.limit, `${most} bytes held`);
+    assert.ok(shed.length > 50 && shed.length < 500, `${shed.length} were shed`);
+    assert.equal(contentOf(answer, 1).toString(), 'served');
   });
 });

@@ -5,6 +5,8 @@ import { hex } from '../target.ts';
 
 /** GET http://a/ and POST http://a/, from the static table but for the authority. */
 const [get, post, literal] = hex('8286844101 61', '8386844101 61', '8286844101 61 4003 782d61 0162 0f0d0133') as [Buffer, Buffer, Buffer];
+/** CONNECT with :protocol websocket, http, /, a. */
+const [extended] = hex('02 07 434f4e4e454354 00 09 3a70726f746f636f6c 09 776562736f636b6574 86 84 41 01 61') as [Buffer];
 const WHOLE = FLAG.endHeaders | FLAG.endStream;
 
 export const requestFrames: readonly Buffer[] = [
@@ -16,6 +18,7 @@ export const requestFrames: readonly Buffer[] = [
   Buffer.concat([frame(TYPE.headers, FLAG.endHeaders, 1, post), frame(TYPE.rstStream, 0, 1, u32(8)), frame(TYPE.data, 0, 1, 'late'), frame(TYPE.windowUpdate, 0, 0, u32(1000)), frame(TYPE.ping, 0, 0, Buffer.alloc(8))]),
   Buffer.concat([settings([SETTING.initialWindowSize, 10], [SETTING.headerTableSize, 0], [SETTING.maxFrameSize, 20_000]), frame(TYPE.headers, WHOLE, 1, get), frame(TYPE.windowUpdate, 0, 1, u32(5))]),
   Buffer.concat([frame(TYPE.headers, FLAG.endHeaders, 1, hex('02 07 434f4e4e454354 41 01 61')[0]), frame(TYPE.data, 0, 1, 'tunnel'), frame(TYPE.goaway, 0, 0, u32(0, 0))]),
+  Buffer.concat([frame(TYPE.headers, FLAG.endHeaders, 1, extended), frame(TYPE.data, 0, 1, 'early'), frame(TYPE.data, FLAG.endStream, 1), frame(TYPE.headers, WHOLE, 3, get)]),
 ];
 
 export const responseFrames: readonly Buffer[] = [

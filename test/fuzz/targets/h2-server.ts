@@ -27,7 +27,9 @@ async function feed(input: Buffer, cuts: readonly number[]): Promise<{ server: R
     const head = r.head_ as RequestHead;
     return [head.method, head.path, head.authority, ...head.fields, r.body, ...r.events.filter((e) => !e.startsWith('data '))];
   });
-  const complete = server.exchanges.filter((r) => r.wasEnded || r.events.some((e) => e === 'end' || e.startsWith('end '))).map((r): Request => {
+  // Not those that were called off: whether Node has told of one by then is chance.
+  const whole = server.exchanges.filter((r) => !r.events.some((e) => e.startsWith('reset')) && (r.wasEnded || r.events.some((e) => e === 'end' || e.startsWith('end '))));
+  const complete = whole.map((r): Request => {
     const head = r.head_ as RequestHead;
     const trailers = r.events.find((e) => e.startsWith('end '))?.slice(4).split(' ') ?? [];
     return { method: head.method, path: head.path, authority: head.authority, fields: [...head.fields], body: r.body, trailers };
