@@ -3,6 +3,7 @@ import { check } from './check/command.ts';
 import { complete } from './complete/command.ts';
 import { completion } from './completion/command.ts';
 import { edges } from './edges/command.ts';
+import { fault } from './fault/command.ts';
 import { identity } from './identity/command.ts';
 import { inject } from './inject/command.ts';
 import { install } from './install/command.ts';
@@ -15,4 +16,4 @@ import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, canary, version, uninstall, completion, complete];
+export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, canary, fault, version, uninstall, completion, complete];

@@ -2,6 +2,7 @@ import type { Args } from '../shared/command.ts';
 import type { Target } from '../shared/connect.ts';
 import { UsageError } from '../shared/errors.ts';
 import { count, durationMs, flag, targetOf, text } from '../shared/flags.ts';
+import { parseService } from '../shared/services.ts';
 
 export interface Weight {
   service: string;
@@ -36,20 +37,13 @@ export function validate(args: Args): SplitOptions {
   return {
     target: targetOf(args),
     namespace: text(args, 'namespace'),
-    service: serviceName(String(args['service'])),
+    service: parseService(String(args['service'])),
     port: args['port'] === undefined ? undefined : count(args, 'port', 1),
     action: remove ? { kind: 'remove' } : weights.length > 0 ? { kind: 'set', weights } : { kind: 'show' },
     watchMs: durationMs(args, 'watch', 0),
     dryRun: flag(args, 'dry-run'),
     output,
   };
-}
-
-/** `svc/web`, `service/web` or `web`. */
-function serviceName(given: string): string {
-  const [kind, name, ...more] = given.includes('/') ? given.split('/') : ['svc', given];
-  if (more.length > 0 || !['svc', 'service', 'services'].includes(kind!) || !NAME.test(name!)) throw new UsageError(`${JSON.stringify(given)} is no Service; write svc/NAME, such as svc/web.`);
-  return name!;
 }
 
 function parseWeight(given: string): Weight {
