@@ -21,7 +21,7 @@ const MAX_REPLAY = 64 * 1024;
  */
 export function withFailover(choices: readonly Choice[], first: Choice, head: RequestHead, ended: boolean, client: ResponseStream): RequestStream {
   if (head.upgrade !== '' || head.method === 'CONNECT') return first.service(head, ended, client);
-  const x = new Failover(choices, head, ended, client);
+  const x = new Failover(choices, first, head, ended, client);
   x.begin(first);
   return x;
 }
@@ -33,20 +33,22 @@ class Failover implements RequestStream {
   private readonly choices: readonly Choice[];
   private readonly head: RequestHead;
   private readonly replay: ReplayBuffer;
-  private readonly tried: Choice[] = [];
+  private readonly first: Choice;
+  /** place of the last one that was looked at after the first */
+  private at = -1;
   private answer: Answer | null = null;
   private up: RequestStream | null = null;
   private over = false;
 
-  constructor(choices: readonly Choice[], head: RequestHead, ended: boolean, client: ResponseStream) {
+  constructor(choices: readonly Choice[], first: Choice, head: RequestHead, ended: boolean, client: ResponseStream) {
     this.choices = choices;
+    this.first = first;
     this.head = head;
     this.client = client;
     this.replay = new ReplayBuffer(MAX_REPLAY, ended);
   }
 
   begin(choice: Choice): void {
-    this.tried.push(choice);
     const answer = new Answer(this);
     this.answer = answer;
     this.up = null;
@@ -60,10 +62,13 @@ class Failover implements RequestStream {
   /** The backend in use has nobody: true when the request goes to another one. */
   goOn(): boolean {
     if (this.over || !this.replay.complete) return false;
-    const other = this.choices.find((c) => !this.tried.includes(c) && c.usable());
-    if (other === undefined) return false;
-    this.begin(other);
-    return true;
+    while (++this.at < this.choices.length) {
+      const other = this.choices[this.at]!;
+      if (other === this.first || !other.usable()) continue;
+      this.begin(other);
+      return true;
+    }
+    return false;
   }
 
   /** The answer is the client's: the request is not needed any more. */

@@ -76,25 +76,26 @@ const ERROR_NAMES: Partial<Record<ErrorCode, string>> = {
 export function measureRoute(series: RouteSeries, clock: Clock): Layer {
   return (next) => (head, ended, client) => {
     if (series.requests !== null) series.requests.value++;
-    const answer = new RouteAnswer(series, clock, client);
+    const answer = new RouteAnswer(series, client, clock);
     return new RouteRequest(answer, next(head, ended, answer), series.requestFrames);
   };
 }
 
 class RouteAnswer implements ResponseStream {
   private readonly series: RouteSeries;
-  private readonly clock: Clock;
   private readonly client: ResponseStream;
+  private readonly clock: Clock;
+  /** whole milliseconds, modulo 2^32: a fraction would be an object of its own, kept as long as the exchange */
   private readonly startedAt: number;
   private status = -1;
   private error = '';
   private recorded = false;
 
-  constructor(series: RouteSeries, clock: Clock, client: ResponseStream) {
+  constructor(series: RouteSeries, client: ResponseStream, clock: Clock) {
     this.series = series;
-    this.clock = clock;
     this.client = client;
-    this.startedAt = clock.now();
+    this.clock = clock;
+    this.startedAt = clock.now() | 0;
   }
 
   informational(head: ResponseHead): void { this.client.informational(head); }
@@ -128,7 +129,7 @@ class RouteAnswer implements ResponseStream {
   record(error: string): void {
     if (this.recorded) return;
     this.recorded = true;
-    this.series.record(this.status, error, this.clock.now() - this.startedAt);
+    this.series.record(this.status, error, ((this.clock.now() | 0) - this.startedAt) | 0);
   }
 }
 

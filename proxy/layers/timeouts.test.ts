@@ -59,6 +59,20 @@ describe('timeouts', () => {
     assert.equal(t.client.status, 504);
   });
 
+  it('without a body is bounded by the shortest of the times', () => {
+    for (const [requestMs, responseMs, idleMs, code] of [[100, 0, 0, 'request'], [0, 100, 0, 'response'], [300, 100, 200, 'response'], [100, 100, 100, 'request'], [300, 200, 100, 'nothing'], [0, 0, 100, 'nothing']] as const) {
+      const clock = new ManualClock();
+      const next = new FakeNext();
+      const client = new FakeClient();
+      let said = '';
+      timeouts({ clock, requestMs, responseMs, idleMs, fail: (_h, _a, e) => { said = e.message; } })(next.service)(get(), true, client);
+      clock.advance(98);
+      assert.equal(said, '');
+      clock.advance(4);
+      assert.match(said, new RegExp(code));
+    }
+  });
+
   it('tells a client that is still sending to stop', () => {
     const t = setup({ requestMs: 100 });
     const up = t.send(new RequestHead('POST', 'http', 'shop', '/', []), false);

@@ -74,13 +74,29 @@ class Timed implements ResponseStream {
     const { clock, requestMs, idleMs } = this.config;
     if (this.finished) return up;
     const now = clock.now();
-    if (requestMs > 0 && !this.responseEnded) this.overall = this.lists.overall.set(this, now);
-    if (idleMs > 0) {
-      this.movedAt = now;
-      this.idle = this.lists.idle.set(this, now);
+    if (this.requestEnded && !asksTunnel(this.request)) {
+      this.startBare(now);
+      return new TimedRequest(this, up);
     }
+    if (requestMs > 0 && !this.responseEnded) this.overall = this.lists.overall.set(this, now);
+    if (idleMs > 0) this.watchIdle(now);
     if (this.requestEnded) this.awaitResponse(now);
     return new TimedRequest(this, up);
+  }
+
+  /** Without a body every time begins now, so that a longer one than the shortest cannot run out. */
+  private startBare(now: number): void {
+    const { requestMs, responseMs, idleMs } = this.config;
+    const whole = requestMs > 0 && (responseMs === 0 || requestMs <= responseMs);
+    const bound = whole ? requestMs : responseMs;
+    if (whole) this.overall = this.lists.overall.set(this, now);
+    else if (bound > 0) this.response = this.lists.response.set(this, now);
+    if (idleMs > 0 && (bound === 0 || idleMs < bound)) this.watchIdle(now);
+  }
+
+  private watchIdle(now: number): void {
+    this.movedAt = now;
+    this.idle = this.lists.idle.set(this, now);
   }
 
   private get finished(): boolean {
