@@ -53,6 +53,18 @@ describe('certificate authority', () => {
     assert.equal(a, b);
   });
 
+  it('signs with P-384 too, and writes dates from 2050 on', async () => {
+    const key = await openssl(['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp384r1'], {});
+    const certificate = await openssl(['req', '-x509', '-new', '-key', 'key', '-subj', '/CN=given', '-days', '14600', '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign'], { key });
+    const given = { certificate, key };
+    for (const now of [Date.now() + DAY, Date.UTC(2049, 11, 31, 23, 50), Date.UTC(2055, 0, 1)]) {
+      const leaf = await leafOf(await Authority.load(given, given.certificate, now), now);
+      const at = ['-attime', String(Math.floor(now / 1000))];
+      assert.equal(await openssl(['verify', '-x509_strict', ...at, '-CAfile', 'root', 'leaf'], { root: given.certificate, leaf: toPem(leaf.der) }), 'leaf: OK\n');
+      assert.equal(new X509Certificate(leaf.der).validToDate.getTime(), leaf.notAfter);
+    }
+  });
+
   it('gives serial numbers of their own', async () => {
     const authority = await Authority.load(issuer, root.certificate, NOW);
     const serials = await Promise.all(Array.from({ length: 20 }, async () => new X509Certificate((await leafOf(authority)).der).serialNumber));

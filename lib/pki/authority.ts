@@ -6,6 +6,7 @@ import 'reflect-metadata';
 import { createPublicKey, randomBytes, type KeyObject, type webcrypto, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { generateKeys, keyPem, parseKey } from './keys.ts';
+import { writeLeaf, type LeafIssuer } from './leaf.ts';
 import { parseCertificates } from './pem.ts';
 import { notAfter, pathToAnchor } from './verify.ts';
 
@@ -159,16 +160,12 @@ export class Authority {
   readonly intermediates: readonly Buffer[];
   /** end of the shortest-lived certificate from issuer to anchor, milliseconds since the epoch */
   readonly notAfter: number;
-  readonly #issuer: x509.X509Certificate;
-  readonly #key: webcrypto.CryptoKey;
-  readonly #algorithm: (typeof ALGORITHMS)[string];
+  readonly #issuer: LeafIssuer;
 
-  private constructor(path: readonly X509Certificate[], beside: readonly X509Certificate[], key: webcrypto.CryptoKey, algorithm: (typeof ALGORITHMS)[string]) {
+  private constructor(path: readonly X509Certificate[], beside: readonly X509Certificate[], issuer: LeafIssuer) {
     this.intermediates = [...(path.length === 1 ? path : path.slice(0, -1)), ...beside].map((c) => Buffer.from(c.raw));
     this.notAfter = Math.min(...path.map(notAfter));
-    this.#issuer = new x509.X509Certificate(path[0]!.raw);
-    this.#key = key;
-    this.#algorithm = algorithm;
+    this.#issuer = issuer;
   }
 
   /** Throws an Error that says in words why the pair cannot be used. `issuer.certificate` may go on with intermediates. */
@@ -186,35 +183,20 @@ export class Authority {
     const depth = path.findIndex((c, below) => (new x509.X509Certificate(c.raw).getExtension(x509.BasicConstraintsExtension)?.pathLength ?? Infinity) < below);
     if (depth !== -1) throw new Error(`certificate ${depth + 1} of the issuer's chain allows fewer CAs below it (path length) than there are`);
     const beside = chain.filter((c) => !path.some((on) => on.raw.equals(c.raw)) && !c.checkIssued(c) && now <= notAfter(c));
-    return new Authority(path, beside, await signingKey(key, 'the issuer key'), algorithmOf(key, 'the issuer key'));
+    const parsed = new x509.X509Certificate(certificate.raw);
+    const keyIdentifier = await x509.AuthorityKeyIdentifierExtension.create(parsed.publicKey);
+    const hash = algorithmOf(key, 'the issuer key').hash === 'SHA-384' ? 'sha384' : 'sha256';
+    return new Authority(path, beside, { key, name: Buffer.from(parsed.subjectName.toArrayBuffer()), keyIdentifier: Buffer.from(keyIdentifier.rawData), hash });
   }
 
   /** A leaf for mutual TLS. It never outlives the chain above it. */
-  async issue(request: LeafRequest): Promise<Leaf> {
+  issue(request: LeafRequest): Promise<Leaf> {
     const wanted = request.now + (request.lifetimeSeconds + request.skewSeconds) * 1000;
     // X.509 times have whole seconds; the value returned has to be the one in the certificate
     const end = Math.floor(Math.min(wanted, this.notAfter) / 1000) * 1000;
-    const names: x509.JsonGeneralNames = [
-      ...request.dnsNames.map((value) => ({ type: 'dns' as const, value })),
-      ...(request.uris ?? []).map((value) => ({ type: 'url' as const, value })),
-    ];
-    const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: serialNumber(),
-      subject: [],
-      issuer: this.#issuer.subjectName,
-      notBefore: new Date(request.now - request.skewSeconds * 1000),
-      notAfter: new Date(end),
-      signingAlgorithm: this.#algorithm,
-      publicKey: new x509.PublicKey(request.publicKey.export({ type: 'spki', format: 'der' })),
-      signingKey: this.#key,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
-        new x509.SubjectAlternativeNameExtension(names, true),
-        await x509.AuthorityKeyIdentifierExtension.create(this.#issuer.publicKey),
-      ],
+    const der = writeLeaf(this.#issuer, {
+      publicKey: request.publicKey, dnsNames: request.dnsNames, uris: request.uris ?? [], notBefore: request.now - request.skewSeconds * 1000, notAfter: end,
     });
-    return { der: Buffer.from(certificate.rawData), notAfter: end };
+    return Promise.resolve({ der, notAfter: end });
   }
 }
