@@ -55,6 +55,7 @@ export class Balancer {
       ...config,
       mayEject: () => this.canSpare(),
       onUp: () => this.gate.open(),
+      onDown: () => this.keepFloor(),
       onEject: () => { this.ejections++; },
     };
     this.gate = new Gate({
@@ -120,6 +121,7 @@ export class Balancer {
     this.known = true;
     for (const f of this.listeners.splice(0)) f();
     this.tiers = this.arrange();
+    this.keepFloor();
     if (this.retryAt() <= this.clock.now()) this.gate.open();
   }
 
@@ -162,12 +164,32 @@ export class Balancer {
     return at;
   }
 
+  /** endpoints that have to stay, whatever they answer */
+  private get floor(): number {
+    return this.config.settings.breaker?.minReady ?? 0;
+  }
+
+  private get ready(): number {
+    let n = 0;
+    for (const e of this.byAddr.values()) if (e.ready) n++;
+    return n;
+  }
+
   /** Taking one endpoint out leaves as many as there have to be. */
   private canSpare(): boolean {
-    const floor = this.config.settings.breaker?.minReady ?? 0;
-    let ready = -1;
-    for (const e of this.byAddr.values()) if (e.ready) ready++;
-    return ready >= floor;
+    return this.floor === 0 || this.ready > this.floor;
+  }
+
+  /** Endpoints that were taken out come back when others are lost in another way. */
+  private keepFloor(): void {
+    if (this.floor === 0) return;
+    let missing = this.floor - this.ready;
+    for (const e of this.byAddr.values()) {
+      if (missing <= 0) return;
+      if (!e.ejected) continue;
+      e.readmit();
+      if (e.ready) missing--;
+    }
   }
 
   private noEndpoint(): ProxyError {

@@ -54,8 +54,7 @@ export class Breaker {
     }
     // What was under way when it was taken out says nothing new.
     if (!probe) return false;
-    this.probeAt = -1;
-    this.pauses = this.inRow = this.good = this.all = 0;
+    this.readmit();
     return true;
   }
 
@@ -73,6 +72,12 @@ export class Breaker {
     this.pauses = 1;
     this.pause(hintMs);
     return true;
+  }
+
+  /** Back in without a probe: the balancer cannot do without it any more. */
+  readmit(): void {
+    this.probeAt = -1;
+    this.pauses = this.inRow = this.good = this.all = 0;
   }
 
   private pause(hintMs: number): void {

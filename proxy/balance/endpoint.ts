@@ -36,6 +36,8 @@ export interface EndpointOwner {
   mayEject: () => boolean;
   /** it can be used again */
   onUp: () => void;
+  /** it cannot be connected to */
+  onDown: () => void;
   onEject: () => void;
 }
 
@@ -140,6 +142,12 @@ export class Endpoint {
   failed(): void {
     this.downUntil = this.owner.pool.clock.now() + this.restMs(this.failures);
     if (this.failures < 10) this.failures++;
+    this.owner.onDown();
+  }
+
+  /** Back in the balancer although it fails. */
+  readmit(): void {
+    this.breaker?.readmit();
   }
 
   private restMs(n: number): number {

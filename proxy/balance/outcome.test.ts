@@ -216,6 +216,27 @@ describe('failures', () => {
   });
 });
 
+describe('the floor of ready endpoints', () => {
+  it('brings back what was taken out when others go away or cannot be connected to', () => {
+    for (const lose of ['remove', 'down'] as const) {
+      const t = setup(['a', 'b'], { breaker: { ...ACCRUAL, maxFailures: 1, minReady: 1 } });
+      t.send();
+      t.last().answer(500);
+      const out = t.last().ip;
+      const left = out === 'a' ? 'b' : 'a';
+      assert.deepEqual([t.balancer.state().ready, t.balancer.state().ejected], [1, 1]);
+      if (lose === 'remove') t.balancer.remove([{ ip: left, port: 80 }]);
+      else {
+        t.down.add(left);
+        t.send();
+      }
+      assert.equal(t.balancer.state().ejected, 0, lose);
+      t.send();
+      assert.equal(t.last().ip, out);
+    }
+  });
+});
+
 describe('the gate', () => {
   it('fails at once after a while, and opens with the first endpoint that is back', () => {
     const t = setup(['a'], { breaker: { ...ACCRUAL, maxFailures: 1, backoff: { ...ACCRUAL.backoff, minMs: 8000 } } });
@@ -302,9 +323,10 @@ describe('connections', () => {
   it('serve only so many requests, and only so long, where that is configured', () => {
     const counted = setup(['a'], {}, { reuse: { maxRequests: 3, maxAgeMs: 0 } });
     const aged = setup(['a'], {}, { reuse: { maxRequests: 0, maxAgeMs: 1000 } });
-    for (const t of [counted, aged]) {
+    const counted2 = setup(['a'], {}, { reuse: { maxRequests: 3, maxAgeMs: 0 } });
+    for (const [t, head] of [[counted, get], [aged, get], [counted2, grpc]] as const) {
       for (let i = 0; i < 6; i++) {
-        const x = t.send();
+        const x = t.send(head());
         t.last().answer(200);
         assert.equal(x.client.status, 200);
         t.clock.advance(400);

@@ -22,7 +22,7 @@ function setup(infos: { ip: string; weight?: number; priority?: number }[], sett
     const info: EndpointInfo = { addr: { ip, port: 80 }, weight, priority, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 };
     return new Endpoint(info, {
       pool: { clock, idleMs: 0, maxConnections: 1, retryDelayMs: 100, reuse: null, connect: () => ({ cancel() {} }), http1: () => { throw new Error('unused'); }, http2: () => { throw new Error('unused'); } },
-      settings: merged, layers: () => (next) => next, random, mayEject: () => true, onUp() {}, onEject() {},
+      settings: merged, layers: () => (next) => next, random, mayEject: () => true, onUp() {}, onDown() {}, onEject() {},
     });
   };
   const endpoints = infos.map(make);
