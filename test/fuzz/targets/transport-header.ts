@@ -22,7 +22,7 @@ export const transportHeader: Target = {
     }
     if (typeof verdict === 'string') return verdict;
     const m = fromBinary(TransportHeaderSchema, input.subarray(START, verdict.length));
-    assert.deepEqual(verdict.header, { port: m.port, name: m.name, protocol: m.sessionProtocol?.kind.case ?? null });
+    assert.deepEqual(verdict.header, { port: m.port, name: m.name, protocol: m.sessionProtocol?.kind.case ?? null, takesRefusals: m.takesRefusals });
     return `${verdict.header.protocol} ${verdict.header.name === ''} ${verdict.length === input.length}`;
   },
 };
