@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { apply, inPod, loadGoesOn, loadTotals, pods, proxyMetrics, total, waitFor } from './steps.ts';
+import { kube, MESHED, PLAIN, PROBE_NAMESPACE, type Thing } from './world.ts';
+
+const NAMESPACE = 'bookshop';
+
+const policy = (name: string, spec: Record<string, unknown>): Thing => ({ apiVersion: 'kubectl-mesh.io/v1alpha1', kind: 'AuthorizationPolicy', metadata: { name, namespace: NAMESPACE }, spec });
+const callWeb = (pod: string, path = '/'): Promise<number> => inPod(PROBE_NAMESPACE, pod, `console.log((await fetch('http://web.bookshop${path}')).status)`);
+const answers = (pod: string, status: number, path?: string): Promise<boolean> => waitFor(`${status} for ${pod}`, async () => (await callWeb(pod, path)) === status);
+
+interface Condition { type: string; status: string; reason: string; message: string }
+
+async function accepted(name: string): Promise<Condition> {
+  return waitFor(`a verdict on ${name}`, async () => {
+    const object = await kube().json<{ status?: { conditions?: Condition[] } }>('read the policy', ['get', 'authorizationpolicy', name, '-n', NAMESPACE]);
+    return object.status?.conditions?.find((c) => c.type === 'Accepted');
+  });
+}
+
+describe('an AuthorizationPolicy', () => {
+  afterEach(async () => {
+    await kube().must('delete the policies', ['delete', 'authorizationpolicies', '--all', '-n', NAMESPACE]);
+    await answers(MESHED, 200);
+    await answers(PLAIN, 200);
+  });
+
+  it('that denies refuses those clients and requests, and no others', async () => {
+    await apply(policy('no-probes', {
+      target: { kind: 'Deployment', name: 'web' }, action: 'Deny', from: [{ serviceAccounts: [{ name: MESHED, namespace: PROBE_NAMESPACE }] }], to: [{ paths: [{ value: '/' }] }],
+    }));
+    assert.equal((await accepted('no-probes')).status, 'True');
+    await answers(MESHED, 403);
+    assert.notEqual(await callWeb(MESHED, '/elsewhere'), 403);
+    assert.equal(await callWeb(PLAIN), 200);
+    const before = await loadTotals();
+    await loadGoesOn(20);
+    assert.equal((await loadTotals()).web.failed, before.web.failed);
+    const denied = await Promise.all((await pods(NAMESPACE, 'app=web')).map(async (pod) => total(await proxyMetrics(NAMESPACE, pod.metadata.name), 'inbound_http_authz_deny_total', {})));
+    assert.ok(denied.reduce((a, b) => a + b) >= 1);
+  });
+
+  it('that allows lets nobody else in, while the pods stay ready and the load goes on', async () => {
+    const before = await loadTotals();
+    await apply(policy('load-only', { target: { kind: 'Service', name: 'web' }, from: [{ serviceAccounts: [{ name: 'load' }, { name: 'report' }] }] }));
+    await answers(MESHED, 403);
+    await answers(PLAIN, 403);
+    await loadGoesOn(20);
+    assert.equal((await loadTotals()).web.failed, before.web.failed, 'the load generator may');
+    const check = await kube().kubectl(['wait', '--for=condition=Ready', 'pod', '-l', 'app=web', '-n', NAMESPACE, '--timeout=5s']);
+    assert.equal(check.code, 0, 'probes are always let through');
+  });
+
+  it('is refused where its fields do not fit together, and told what of it cannot be followed', async () => {
+    const tried = await kube().kubectl(['apply', '-f', '-'], { input: JSON.stringify(policy('odd', { target: { kind: 'Deployment' } })) });
+    assert.notEqual(tried.code, 0);
+    assert.match(tried.stderr, /name has to be given for every kind but Namespace and Pod/);
+    await apply(policy('broken', { action: 'Deny', to: [{ paths: [{ type: 'RegularExpression', value: '((' }] }] }));
+    const { status, reason, message } = await accepted('broken');
+    assert.deepEqual([status, reason], ['False', 'Invalid']);
+    assert.match(message, /spec\.to\[0\]\.paths\[0\]\.value/);
+    assert.equal(await callWeb(MESHED), 200);
+  });
+});
