@@ -20,10 +20,15 @@ function mix(n: number): number {
 }
 
 /**
- * How much a key belongs to an endpoint (rendezvous hashing, weighted): it goes to the one with the highest score, so that an endpoint which comes or goes moves
- * only its own share of the keys. Never 0.
+ * How much a key belongs to an endpoint (rendezvous hashing): it goes to the one where this is highest, so that an endpoint which comes or goes moves
+ * only its own share of the keys. For endpoints of the same weight.
  */
-export function score(key: number, endpoint: number, weight: number): number {
+export function affinityOf(key: number, endpoint: number): number {
+  return mix(key ^ endpoint) + 1;
+}
+
+/** The same with weights, and the same order where they are alike; it takes a logarithm. */
+export function weightedAffinity(key: number, endpoint: number, weight: number): number {
   return weight / -Math.log((mix(key ^ endpoint) + 0.5) / 2 ** 32);
 }
 

@@ -18,22 +18,26 @@ export class Penalty {
     return this.ms === 0 ? 0 : this.ms * Math.exp((this.at - now) / this.settings.penaltyDecayMs);
   }
 
-  /** One more response; most are fine, and cost nothing here while there is nothing to forget. */
+  /** Most responses are fine, and cost nothing here while there is nothing to forget. */
   succeeded(now: number): void {
     if (this.ms === 0) return;
-    this.ms = this.value(now);
-    this.at = now;
+    this.ms *= this.keep(now);
     if (this.ms < 0.01) this.ms = 0;
   }
 
   failed(now: number): void {
-    const { penaltyMs, penaltyDecayMs } = this.settings;
+    const { penaltyMs } = this.settings;
     if (penaltyMs === 0) return;
-    const before = this.value(now);
-    // A failure stands for the time since the one before, and for a hundredth of the time constant at least: a burst counts too.
-    const keep = Math.exp(-Math.max(now - this.at, penaltyDecayMs / 100) / penaltyDecayMs);
-    this.ms = Math.max(before, before * keep + penaltyMs * (1 - keep));
+    const keep = this.keep(now);
+    this.ms = this.ms * keep + penaltyMs * (1 - keep);
+  }
+
+  /** How much of the average a response leaves: it stands for the time since the one before, and for a hundredth of the whole at least, or bursts would not count. */
+  private keep(now: number): number {
+    const { penaltyDecayMs } = this.settings;
+    const ms = Math.max(now - this.at, penaltyDecayMs / 100);
     this.at = now;
+    return Math.exp(-ms / penaltyDecayMs);
   }
 
   /** At least this much from now on. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ManualClock } from '../../lib/clock.ts';
-import { hashText } from './affinity.ts';
+import { affinityOf, hashText, weightedAffinity } from './affinity.ts';
 import { Endpoint, type EndpointInfo } from './endpoint.ts';
+import { Penalty } from './penalty.ts';
 import { DEFAULTS, type BalanceSettings } from './settings.ts';
 import { Tiers } from './tiers.ts';
 
@@ -85,6 +86,21 @@ describe('the draw', () => {
     assert.ok(good > 950, String(good));
   });
 
+  it('counts failures by their share, at any rate', () => {
+    for (const pauseMs of [0.1, 1, 20, 200]) {
+      const penalty = new Penalty({ ...DEFAULTS.load, penaltyMs: 1000, penaltyDecayMs: 10_000 });
+      let now = 0;
+      let sum = 0;
+      for (let i = 0; i < 20_000; i++) {
+        now += pauseMs;
+        if (i % 10 === 0) penalty.failed(now);
+        else penalty.succeeded(now);
+        if (i >= 10_000) sum += penalty.value(now) / 10_000;
+      }
+      near(sum, 100, 10);
+    }
+  });
+
   it('takes an endpoint that asks for less at its word, where that is configured', () => {
     const t = setup([{ ip: 'busy' }, { ip: 'free' }], { load: { ...DEFAULTS.load, maxRetryAfterMs: 5000 } });
     t.of('busy').slowedDown(t.clock.now(), 60_000);
@@ -149,6 +165,13 @@ describe('affinity', () => {
       const fewer = owners(setup(ips.slice(1).map((ip) => ({ ip }))));
       for (const [i, owner] of all.entries()) if (owner !== ips[0]) assert.equal(fewer[i], owner);
     }), { numRuns: 30 });
+  });
+
+  it('has one order with and without weights', () => {
+    const n = fc.nat({ max: 2 ** 32 - 1 });
+    fc.assert(fc.property(n, n, n, (key, a, b) => {
+      assert.equal(affinityOf(key, a) > affinityOf(key, b), weightedAffinity(key, a, 2) > weightedAffinity(key, b, 2));
+    }));
   });
 
   it('spreads keys by weight', () => {

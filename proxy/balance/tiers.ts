@@ -1,10 +1,12 @@
 import type { Clock } from '../../lib/clock.ts';
-import { score } from './affinity.ts';
+import { affinityOf, weightedAffinity } from './affinity.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Endpoints of one priority, and the draw among them: of two drawn at random by weight, the one with the smaller load. */
 class Tier {
   readonly endpoints: Endpoint[];
+  /** all have the same weight, slow starts aside */
+  private readonly alike: boolean;
   /** all weigh the same, now and later */
   private even = false;
   private cumulative: Float64Array | null = null;
@@ -14,6 +16,7 @@ class Tier {
   constructor(endpoints: Endpoint[], slowStartMs: number) {
     this.endpoints = endpoints;
     this.slowStartMs = slowStartMs;
+    this.alike = endpoints.every((e) => e.weight === endpoints[0]!.weight);
   }
 
   /** Two draws settle nearly every pick; null when one of them is not available. */
@@ -79,7 +82,7 @@ class Tier {
     let best: Endpoint | null = null;
     let most = 0;
     for (const e of this.endpoints) {
-      const s = score(key, e.hash, e.weight);
+      const s = this.alike ? affinityOf(key, e.hash) : weightedAffinity(key, e.hash, e.weight);
       if (s > most && passes(e)) {
         best = e;
         most = s;
