@@ -24,7 +24,10 @@ export const start: StartService = async (env, deps) => {
     clock,
     log,
   });
-  const events = eventRecorder({ kube: () => deps.kube, clock, log, component: IDENTITY_WORKLOAD, host: env.podName });
+  const recorder = () => eventRecorder({ kube: () => deps.kube, clock, log, component: IDENTITY_WORKLOAD, host: env.podName });
+  const events = recorder();
+  // Its own bound: a thousand certificates at once must not keep what happens to the authority from being told.
+  const authorityEvents = recorder();
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: config.controlNamespace, name: IDENTITY_WORKLOAD };
   let loadedBefore = false;
   const source = authoritySource({ kube: deps.kube, namespace: config.controlNamespace, clock, log });
@@ -33,11 +36,11 @@ export const start: StartService = async (env, deps) => {
     clock,
     log,
     onUpdate(authority, anchors) {
-      if (loadedBefore) events.record(workload, 'Normal', 'IssuerUpdated', `signing with the issuer and the trust anchors as they are now; the chain ends at ${new Date(authority.notAfter).toISOString()}`);
+      if (loadedBefore) authorityEvents.record(workload, 'Normal', 'IssuerUpdated', `signing with the issuer and the trust anchors as they are now; the chain ends at ${new Date(authority.notAfter).toISOString()}`);
       loadedBefore = true;
       own.issueBy(authority, anchors).catch((err: unknown) => log.error({ err }, 'own certificate not issued'));
     },
-    onInvalid: (reason) => events.record(workload, 'Warning', 'IssuerValidationFailed', reason),
+    onInvalid: (reason) => authorityEvents.record(workload, 'Warning', 'IssuerValidationFailed', reason),
   });
   const seconds = (): number => {
     const usable = issuer.usable();
@@ -49,7 +52,7 @@ export const start: StartService = async (env, deps) => {
   const rotation = startRotation(deps, {
     podName: env.podName, log, source,
     tell(reason, message, warning = false) {
-      events.record(workload, warning ? 'Warning' : 'Normal', reason, message);
+      authorityEvents.record(workload, warning ? 'Warning' : 'Normal', reason, message);
       metrics.told(reason);
     },
     onStatus: (status) => metrics.rotation(status),

@@ -27,8 +27,10 @@ export interface RotationOptions {
   tell: (reason: string, message: string, warning?: boolean) => void;
   /** after every look at the cluster */
   onStatus: (status: IdentityStatus) => void;
-  /** resolves when something changed that may matter; called once a wait */
-  changed: (signal: AbortSignal) => Promise<void>;
+  /** how often something changed that may matter, up to now */
+  changes: () => number;
+  /** resolves when that is more than `known`, or the signal aborts */
+  changedSince: (known: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Between two askings of the proxies that are waited for. */
@@ -142,6 +144,8 @@ export function rotation(options: RotationOptions): Rotation {
       const retry = backoff(options.random, 500, 30_000);
       while (!signal.aborted) {
         let waitMs: number;
+        // What changes while this pass looks is looked at in the next.
+        const known = options.changes();
         try {
           waitMs = await pass(signal);
           retry.reset();
@@ -155,7 +159,7 @@ export function rotation(options: RotationOptions): Rotation {
         if (waitMs === 0) continue;
         const woken = new AbortController();
         const either = AbortSignal.any([signal, woken.signal]);
-        await Promise.race([sleep(clock, waitMs, either), options.changed(either)]);
+        await Promise.race([sleep(clock, waitMs, either), options.changedSince(known, either)]);
         woken.abort();
       }
     },

@@ -26,7 +26,9 @@ export function startRotation(deps: ControlDeps, options: {
   const { kube, config, clock } = deps;
   const { log } = options;
   const wakers = new Set<() => void>();
+  let changes = 0;
   const wake = (): void => {
+    changes++;
     for (const one of wakers) one();
   };
   const requests = watchOne({ kube, namespace: config.controlNamespace, clock, log }, RESOURCES.configmaps, IDENTITY_STATUS_CONFIG_MAP);
@@ -41,7 +43,9 @@ export function startRotation(deps: ControlDeps, options: {
     }),
     tell: options.tell,
     onStatus: options.onStatus,
-    changed: (signal) => new Promise((resolve) => {
+    changes: () => changes,
+    changedSince: (known, signal) => new Promise((resolve) => {
+      if (changes > known || signal.aborted) return resolve();
       wakers.add(resolve);
       signal.addEventListener('abort', () => {
         wakers.delete(resolve);

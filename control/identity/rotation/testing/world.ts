@@ -75,7 +75,8 @@ export class World {
       }),
       tell: (reason) => void this.events.push(reason),
       onStatus: () => undefined,
-      changed: () => new Promise(() => undefined),
+      changes: () => 0,
+      changedSince: () => new Promise(() => undefined),
     });
   }
 
