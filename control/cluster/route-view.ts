@@ -1,3 +1,4 @@
+import type { HttpFault } from '../../api/crds/http-fault.ts';
 import type { BackendTrafficPolicy, GrpcRoute, HttpRoute, ReferenceGrant, TcpRoute, TlsRoute } from '../../lib/kube/gateway-api.ts';
 import type { ClusterView } from './view.ts';
 import { tracked } from './view.ts';
@@ -19,6 +20,7 @@ export interface RouteView {
   grants(namespace: string): ReferenceGrant[];
   /** traffic policies that target this service */
   trafficPolicies(serviceKey: string): BackendTrafficPolicy[];
+  fault(key: string): HttpFault | undefined;
 }
 
 export type PolicyView = ClusterView & RouteView;
@@ -29,6 +31,7 @@ export const routeToken = {
   routesOf: (serviceKey: string) => `routes ${serviceKey}`,
   grants: (namespace: string) => `grants ${namespace}`,
   trafficPolicies: (serviceKey: string) => `traffic-policies ${serviceKey}`,
+  fault: (key: string) => `fault ${key}`,
 } as const;
 
 /** The same view, noting the token of everything that is asked for, found or not. */
@@ -50,6 +53,10 @@ export function trackedPolicyView(view: PolicyView, note: (token: string) => voi
     trafficPolicies(serviceKey) {
       note(routeToken.trafficPolicies(serviceKey));
       return view.trafficPolicies(serviceKey);
+    },
+    fault(key) {
+      note(routeToken.fault(key));
+      return view.fault(key);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { HttpFault } from '../../api/crds/http-fault.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import type { BackendTrafficPolicy, RouteOf } from '../../lib/kube/gateway-api.ts';
@@ -11,9 +12,9 @@ import type { OptionalWatch } from './optional-watch.ts';
 import { routeToken } from './route-view.ts';
 import type { Route, RouteKind, RouteView } from './route-view.ts';
 import { watchServed } from './served.ts';
-import { trimGrant, trimRoute, trimTrafficPolicy } from './trim-routes.ts';
+import { trimFault, trimGrant, trimRoute, trimTrafficPolicy } from './trim-routes.ts';
 
-/** The Gateway API's objects as policy sees them: nothing at all in a cluster that lacks its CustomResourceDefinitions. */
+/** The Gateway API's objects as policy sees them, and what its routes refer to: nothing at all in a cluster that lacks the CustomResourceDefinitions. */
 export interface Routes {
   readonly view: RouteView;
   readonly synced: Promise<void>;
@@ -21,6 +22,7 @@ export interface Routes {
   onChange(listener: (token: string) => void): () => void;
   /** every route there is */
   all(): Route[];
+  faults(): Iterable<HttpFault>;
   /** where routes of a kind are written; undefined while the cluster has none */
   resource(kind: RouteKind): Resource | undefined;
   stop(): Promise<void>;
@@ -36,7 +38,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
   const tell = (tokens: Iterable<string>) => {
     for (const one of new Set(tokens)) for (const listener of listeners) listener(one);
   };
-  const served = watchServed({ client, groups: [GATEWAY_GROUP, RESOURCES.xbackendtrafficpolicies.group], clock, log });
+  const served = watchServed({ client, groups: [GATEWAY_GROUP, RESOURCES.xbackendtrafficpolicies.group, RESOURCES.httpfaults.group], clock, log });
   const shared = { client, log, clock, random, served };
 
   function routes<T extends RouteOf<unknown>>(kind: RouteKind, forms: Resource<T>[]): OptionalWatch<T> {
@@ -57,7 +59,11 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
     ...shared, forms: [RESOURCES.xbackendtrafficpolicies], trim: trimTrafficPolicy, indexes: { target: targetsOf },
     changed: (...versions) => tell(versions.flatMap((policy) => (policy ? targetsOf(policy).map(routeToken.trafficPolicies) : []))),
   });
-  const watches = { httproutes: http, grpcroutes: grpc, tlsroutes: tls, tcproutes: tcp, referencegrants: grants, xbackendtrafficpolicies: policies };
+  const faults = optionalWatch({
+    ...shared, forms: [RESOURCES.httpfaults], trim: trimFault, indexes: {},
+    changed: (now, old) => tell([routeToken.fault(keyOf((now ?? old)!))]),
+  });
+  const watches = { httproutes: http, grpcroutes: grpc, tlsroutes: tls, tcproutes: tcp, referencegrants: grants, xbackendtrafficpolicies: policies, httpfaults: faults };
 
   const collect = (list: <T extends RouteOf<unknown>>(watch: OptionalWatch<T>) => Iterable<T>): Route[] => [
     ...Array.from(list(http), (object) => ({ kind: 'HTTPRoute', object }) as const),
@@ -75,6 +81,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
       routesOf: (serviceKey) => collect((watch) => watch.store.by('parent', serviceKey)),
       grants: (namespace) => grants.store.by('namespace', namespace),
       trafficPolicies: (serviceKey) => policies.store.by('target', serviceKey),
+      fault: (key) => faults.store.get(key),
     },
     synced: Promise.all(Object.values(watches).map((watch) => watch.synced)).then(() => undefined),
     problem() {
@@ -86,6 +93,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
       return () => listeners.delete(listener);
     },
     all: () => collect((watch) => watch.store.values()),
+    faults: () => faults.store.values(),
     resource: (kind) => byKind[kind].resource(),
     async stop() {
       listeners.clear();

@@ -1,3 +1,4 @@
+import type { HttpFault } from '../../api/crds/http-fault.ts';
 import type { BackendTrafficPolicy, ReferenceGrant, RouteOf } from '../../lib/kube/gateway-api.ts';
 import type { ObjectMeta } from '../../lib/kube/types.ts';
 import { trimMeta } from './trim.ts';
@@ -22,4 +23,8 @@ export function trimGrant(grant: ReferenceGrant): ReferenceGrant {
 
 export function trimTrafficPolicy(policy: BackendTrafficPolicy): BackendTrafficPolicy {
   return { metadata: meta(policy.metadata), spec: policy.spec };
+}
+
+export function trimFault(fault: HttpFault): HttpFault {
+  return { metadata: meta(fault.metadata), spec: fault.spec, ...(fault.status && { status: fault.status }) };
 }

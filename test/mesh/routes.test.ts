@@ -34,6 +34,7 @@ describe('routes, from the API server to the wire', () => {
     joined = await join(
       service('v1', '10.96.1.1', v1.port), service('v2', '10.96.1.2', v2.port),
       service('match', '10.96.0.1', v1.port), service('weights', '10.96.0.2', v1.port), service('change', '10.96.0.3', v1.port), service('policy', '10.96.0.4', v1.port),
+      service('broken', '10.96.0.8', v1.port), route('HTTPRoute', 'broken', '[{filters: [{type: ExtensionRef, extensionRef: {group: kubectl-mesh.io, kind: HTTPFault, name: teapot}}]}]'),
       service('sticky', '10.96.0.7', v1.port, { annotations: { 'kubectl-mesh.io/session-affinity': 'cookie:sid' } }), service('sticky', '10.96.0.7', v2.port, { slice: 'sticky-2' }).split('\n---')[1]!,
       service('annotated', '10.96.0.5', v1.port, { annotations: { 'kubectl-mesh.io/fault-abort': '418' } }), service('failing', '10.96.0.6', 1, { annotations: { 'kubectl-mesh.io/failover': 'v2' } }),
       route('HTTPRoute', 'match', `
@@ -143,5 +144,20 @@ describe('routes, from the API server to the wire', () => {
       const again = await send('/', { headers: { cookie: cookie.split(';')[0]! } });
       assert.deepEqual([again.body, again.headers['set-cookie']], [first.body, undefined]);
     }
+  });
+
+  it('inject faults that they refer to, and fail while there is none of that name', async () => {
+    const send = await client('10.96.0.8');
+    const test = { headers: { 'x-test': 'yes' } };
+    assert.equal((await send('/')).status, 500);
+    const fault = (until: string) => joined.api.apply({
+      apiVersion: 'kubectl-mesh.io/v1alpha1', kind: 'HTTPFault', metadata: { name: 'teapot', namespace: 'shop' },
+      spec: { abort: { httpStatus: 418 }, matches: [{ headers: [{ name: 'X-Test', value: 'yes' }] }], until },
+    } as never);
+    fault('2100-01-01T00:00:00Z');
+    while ((await send('/')).status !== 200) await new Promise((resolve) => { setTimeout(resolve, 5); });
+    assert.deepEqual([(await send('/', test)).status, (await send('/')).status], [418, 200]);
+    fault('2001-01-01T00:00:00Z');
+    while ((await send('/', test)).status !== 200) await new Promise((resolve) => { setTimeout(resolve, 5); });
   });
 });

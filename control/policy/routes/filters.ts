@@ -1,10 +1,13 @@
 import type { HeaderFilter, PathModifierSpec, RouteFilter } from '../../../lib/kube/gateway-api.ts';
+import { RESOURCES } from '../../../lib/kube/resources.ts';
 import type { RequestMatch } from '../model.ts';
 import type { Filter, Fraction, HeaderChanges, PathChange } from '../outbound/model.ts';
 import { resolveBackend } from './backends.ts';
 import type { RouteContext } from './context.ts';
+import { faultOf } from './fault.ts';
 import type { Problems } from './problems.ts';
 
+const HTTP_FAULT = RESOURCES.httpfaults;
 const REDIRECT_STATUS = 302;
 const ON_GRPC = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror', 'ExtensionRef']);
 
@@ -41,16 +44,28 @@ function compileFilter(filter: RouteFilter, matches: readonly RequestMatch[], wh
     }
     case 'RequestMirror':
       return mirror(filter, where, context, problems);
-    case 'ExtensionRef': {
-      // A filter that cannot be resolved must not be skipped: what it would have seen fails (HTTPRouteFilter.extensionRef).
-      const { group = '', kind = '', name = '' } = filter.extensionRef ?? {};
-      const message = `there is no filter of kind ${kind || '""'} in group ${group || '""'}`;
-      problems.reference('InvalidKind', `${where}.extensionRef`, message);
-      return { kind: 'fail', message: `filter ${kind} ${name}: ${message}` };
-    }
+    case 'ExtensionRef':
+      return extension(filter, where, context, problems);
     default:
       return problems.rule('UnsupportedValue', `${where}.type`, `"${filter.type}" is not supported`);
   }
+}
+
+/** A filter that cannot be resolved must not be skipped: what it would have seen fails (HTTPRouteFilter.extensionRef). */
+function extension({ extensionRef }: RouteFilter, where: string, context: RouteContext, problems: Problems): Filter {
+  const { group = '', kind = '', name = '' } = extensionRef ?? {};
+  const at = `${where}.extensionRef`;
+  const unresolved = (reason: 'InvalidKind' | 'FilterNotFound', message: string): Filter => {
+    problems.reference(reason, at, message);
+    return { kind: 'fail', message: `filter ${kind} ${name}: ${message}` };
+  };
+  if (group !== HTTP_FAULT.group || kind !== HTTP_FAULT.kind) return unresolved('InvalidKind', `there is no filter of kind ${kind || '""'} in group ${group || '""'}`);
+  const key = `${context.namespace}/${name}`;
+  const object = context.view.fault(key);
+  if (object === undefined) return unresolved('FilterNotFound', `there is no HTTPFault ${key}`);
+  const { fault, problems: found } = faultOf(object);
+  for (const { field, message } of found) problems.field(at, `HTTPFault ${key}: ${field}: ${message}`);
+  return { kind: 'fault', fault };
 }
 
 /** RFC 9110 token. */

@@ -1,6 +1,7 @@
 /** Reasons that the Gateway API has for conditions Accepted and ResolvedRefs (RouteConditionReason), as far as routes of a mesh can meet them. */
 export type RuleReason = 'UnsupportedValue' | 'IncompatibleFilters';
-export type ReferenceReason = 'RefNotPermitted' | 'InvalidKind' | 'BackendNotFound';
+/** FilterNotFound is our own: the Gateway API names no reason for a filter that is not there. */
+export type ReferenceReason = 'RefNotPermitted' | 'InvalidKind' | 'BackendNotFound' | 'FilterNotFound';
 
 export type Problem = {
   /** the field, as rules[0].filters[1] */

@@ -68,6 +68,12 @@ describe('status controller', () => {
     api.apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'unrelated', namespace: 'shop' }, spec: { clusterIPs: ['10.96.0.3'], ports: [{ port: 80 }] } } as never);
     await new Promise((resolve) => { setTimeout(resolve, 50); });
     assert.deepEqual([route().metadata.resourceVersion, writes, told.length], [version, 3, 2]);
+    const fault = { apiVersion: 'kubectl-mesh.io/v1alpha1', kind: 'HTTPFault', metadata: { name: 'late', namespace: 'shop', generation: 1 }, spec: { delay: { min: '2s', max: '1s' } } };
+    api.apply(fault);
+    await until('the fault\'s status', () => api.get(RESOURCES.httpfaults, 'shop/late')?.status?.conditions?.[0]?.status === 'False');
+    assert.equal(told.at(-1), 'Warning FaultProblem HTTPFault late: spec.delay: 2s is longer than 1s; there is no delay');
+    api.apply({ ...fault, metadata: { ...fault.metadata, generation: 2 }, spec: { delay: { fixed: '1s' } } } as never);
+    await until('the fault accepted', () => api.get(RESOURCES.httpfaults, 'shop/late')?.status?.conditions?.[0]?.status === 'True');
     api.remove(RESOURCES.httproutes, KEY);
     await until('the route gone', () => routes.all().length === 0);
     stop.abort();

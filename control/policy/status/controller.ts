@@ -2,18 +2,23 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { hasTrafficSettings } from '../../../api/annotations.ts';
 import { isNotFound } from '../../../lib/kube/error.ts';
+import { apiVersionOf, RESOURCES } from '../../../lib/kube/resources.ts';
+import type { Resource } from '../../../lib/kube/resources.ts';
 import { keyOf } from '../../../lib/kube/store.ts';
+import type { ObjectMeta } from '../../../lib/kube/types.ts';
 import { workQueue } from '../../../lib/kube/work-queue.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { EventRecorder } from '../../identity/events.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { Live } from '../../cluster/live.ts';
 import type { Changes } from '../../cluster/live.ts';
+import { routeToken } from '../../cluster/route-view.ts';
 import type { PolicyView, Route, RouteKind } from '../../cluster/route-view.ts';
 import type { Routes } from '../../cluster/routes.ts';
 import type { MeshConfig } from '../../../api/config.ts';
 import type { Settings } from '../settings/memory.ts';
 import { routeReports } from './conditions.ts';
+import { faultConditions, faultProblems } from './faults.ts';
 import type { ParentReport } from './conditions.ts';
 import { parentsWith } from './parents.ts';
 import { serviceProblems } from './services.ts';
@@ -62,21 +67,31 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
     },
   });
 
-  async function write(key: string): Promise<void> {
-    const route = find(key, changes.view);
-    const resource = route && routes.resource(route.kind);
-    if (!route || !resource) return;
-    const { metadata, status } = route.object;
-    const parents = parentsWith(status?.parents ?? [], routeReports(route, sources(changes.view)), metadata.generation ?? 0, new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z'));
-    if (parents === undefined) return;
-    const body = { metadata: { resourceVersion: metadata.resourceVersion }, status: { parents } };
+  const now = () => new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z');
+
+  /** Of the version that was read: a conflict means that a newer one is on its way, and with it another turn. */
+  async function patch(resource: Resource, { name, namespace, resourceVersion }: ObjectMeta, status: object): Promise<void> {
     try {
-      // Of the version that was read: a conflict means that a newer one is on its way, and with it another turn.
-      await client.patch(resource, metadata.name, metadata.namespace, { type: 'merge', body }, { subresource: 'status', signal });
+      await client.patch(resource, name, namespace, { type: 'merge', body: { metadata: { resourceVersion }, status } }, { subresource: 'status', signal });
       onWrite();
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  async function write(key: string): Promise<void> {
+    if (key.startsWith(FAULT)) {
+      const fault = changes.view.fault(key.slice(FAULT.length));
+      const conditions = fault && faultConditions(fault, now());
+      if (conditions) await patch(RESOURCES.httpfaults, fault.metadata, { conditions });
+      return;
+    }
+    const route = find(key, changes.view);
+    const resource = route && routes.resource(route.kind);
+    if (!route || !resource) return;
+    const { metadata, status } = route.object;
+    const parents = parentsWith(status?.parents ?? [], routeReports(route, sources(changes.view)), metadata.generation ?? 0, now());
+    if (parents) await patch(resource, metadata, { parents });
   }
 
   const queue = workQueue({ work: write, clock, onError: (key, err, retryInMs) => log.warn({ key, reason: (err as Error).message, retryInMs }, 'the status could not be written, trying again') });
@@ -125,7 +140,20 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
     }
   }
 
+  function lookAtFault(token: string): void {
+    const fault = changes.view.fault(token.slice(FAULT.length));
+    if (!fault) {
+      queue.forget(token);
+      told.delete(`HTTPFault ${token.slice(FAULT.length)}`);
+      return;
+    }
+    const { name, namespace = '', uid } = fault.metadata;
+    tell({ apiVersion: apiVersionOf(RESOURCES.httpfaults), kind: 'HTTPFault', name, namespace, ...(uid && { uid }) }, 'FaultProblem', faultProblems(fault));
+    queue.add(token);
+  }
+
   function look(token: string): void {
+    if (token.startsWith(FAULT)) return lookAtFault(token);
     const [kind = '', key = ''] = token.split(' ');
     if (isRouteKind(kind)) follow(token, () => followRoute(token));
     else if (kind === 'service' && hasTrafficSettings(changes.view.service(key)?.metadata)) follow(token, () => followService(key));
@@ -134,6 +162,7 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
   await Promise.race([changes.synced, aborted(signal)]);
   const unsubscribe = changes.onChange(look);
   for (const route of routes.all()) look(`${route.kind} ${keyOf(route.object)}`);
+  for (const fault of routes.faults()) look(FAULT + keyOf(fault));
   for (const service of cluster.services()) look(`service ${keyOf(service)}`);
   await aborted(signal);
   unsubscribe();
@@ -143,6 +172,8 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
   refusals.close();
 }
 
+/** Before the key of an HTTPFault, in tokens and in the queue. */
+const FAULT = routeToken.fault('');
 const KINDS: ReadonlySet<string> = new Set<RouteKind>(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute']);
 const isRouteKind = (kind: string): kind is RouteKind => KINDS.has(kind);
 
