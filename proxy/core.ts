@@ -11,6 +11,7 @@ import type { ClientConnection, ServerConnection, Service } from './message/cont
 import { refuse } from './respond.ts';
 import type { TapHub } from './tap/hub.ts';
 import type { Forward } from './tcp/forward.ts';
+import type { Side } from './tcp/patience.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { SpanExporter } from './trace/exporter.ts';
 import type { TransportMetrics } from './telemetry/transport.ts';
@@ -86,6 +87,11 @@ export class Core {
   failed(direction: 'inbound' | 'outbound', error: ProxyError): void {
     this.log.debug('a request failed in the proxy', { direction, code: error.code, error: error.message });
     this.metrics.httpErrors[direction].with({ error: ERRORS[error.code].label }).value++;
+  }
+
+  /** Both sides of every opaque connection. */
+  * sides(): Generator<Side> {
+    for (const f of this.forwards) yield* f.sides;
   }
 
   /** Reports an exception that should not have been. */

@@ -33,6 +33,7 @@ import { dstLabels } from './telemetry/labels.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { reportProcess } from './telemetry/process.ts';
 import type { TcpOptions } from './tcp/options.ts';
+import { Patience } from './tcp/patience.ts';
 import { SWEEP_MS } from './telemetry/registry.ts';
 import { TransportMetrics } from './telemetry/transport.ts';
 import { SpanExporter } from './trace/exporter.ts';
@@ -50,6 +51,7 @@ export interface ProxyDeps {
 
 const ANCHORS_POLL_MS = 5_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const MAX_PATIENCE_MS = 60_000;
 const TARGET_TIMEOUT_MS = 10_000;
 const PORT_TIMEOUT_MS = 1_000;
 const TARGET_IDLE_MS = 5 * 60_000;
@@ -126,6 +128,8 @@ export class Proxy {
       fallback: (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules),
     }, env.inboundPorts);
     this.stops.push(() => policies.stop());
+    const patience = new Patience(clock, Math.min(...Object.values(env.tcp).map((t) => t.userTimeoutMs).filter((ms) => ms > 0), MAX_PATIENCE_MS), () => this.core.sides());
+    this.stops.push(() => patience.stop());
     this.acceptInbound = new Inbound(this.core, deps.origDst.inbound, this.terminator, policies, this.poolConfig(env.connectTimeoutMs.inbound, env.tcp.inboundConnect, 0, false), listen.inbound.port, env.accessLog).accept;
 
     this.metrics.registry.gauge('proxy_build_info', 'Version of the proxy.').permanent({ version: VERSION }).value = 1;

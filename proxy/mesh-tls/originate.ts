@@ -50,7 +50,7 @@ export function dial(addr: SocketAddr, target: TlsTarget | null, opts: DialOptio
   socket.on('error', (e: Error & { code?: string }) => fail(new ProxyError(isIdentityError(e) ? 'IDENTITY' : 'CONNECT', `${addr.ip}:${addr.port}: ${e.message}`)));
   socket.once('close', () => fail(new ProxyError('CONNECT', `${addr.ip}:${addr.port}: closed during connection set-up`)));
   socket.once(target === null ? 'connect' : 'secureConnect', () => {
-    setUserTimeout(socket, opts.tcp.userTimeoutMs);
+    if (opts.tcp.userTimeoutMs > 0) setUserTimeout(socket, opts.tcp.userTimeoutMs);
     if (target !== null) target.credentials.handshakes((socket as tls.TLSSocket).isSessionReused());
     settle(() => {
       if (target !== null && target.header !== null && (socket as tls.TLSSocket).alpnProtocol === TRANSPORT_ALPN) socket.write(encodeTransportHeader(target.header));

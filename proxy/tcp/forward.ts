@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { abort } from '../io/abort.ts';
 import { Wire, type Reader } from '../io/wire.ts';
+import type { Side } from './patience.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -32,20 +33,34 @@ export class Forward {
     b.wire.start(b, null);
   }
 
+  /** the client's side and the server's */
+  get sides(): readonly [Side, Side] {
+    return [this.a, this.b];
+  }
+
   destroy(): void {
     this.a.wire.destroy();
     this.b.wire.destroy();
   }
 }
 
-class Half implements Reader {
+class Half implements Reader, Side {
   readonly wire: Wire;
   peer!: Half;
   onClosed!: (error: Error | null) => void;
+  patienceMs = -1;
   private ended = false;
 
   constructor(socket: Socket) {
     this.wire = new Wire(socket);
+  }
+
+  get socket(): Socket {
+    return this.wire.socket;
+  }
+
+  giveUp(reason: string): void {
+    this.wire.destroy(new Error(reason));
   }
 
   read(buf: Buffer, start: number, end: number): void {

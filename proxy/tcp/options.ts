@@ -1,7 +1,8 @@
 /** What the kernel does about TCP connections whose other side falls silent, and how it ends one. Linux. */
-import { setOption } from './sockopt.ts';
+import { getOption, setOption } from './sockopt.ts';
 
 const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
 const TCP_USER_TIMEOUT = 18;
 const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
@@ -12,6 +13,11 @@ const SO_LINGER = 13;
 /** struct linger { l_onoff = 1, l_linger = 0 } */
 const LINGER_ZERO = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 const value = Buffer.alloc(4);
+/** struct tcp_info, up to and with tcpi_last_ack_recv */
+const info = Buffer.alloc(60);
+const PROBES = 3;
+const UNACKED = 24;
+const LAST_ACK_RECV = 56;
 
 /** Milliseconds; 0 leaves the kernel's own. */
 export interface TcpOptions {
@@ -31,11 +37,25 @@ export function inherit(listener: unknown, o: TcpOptions): void {
     // Without one of our own the second probe would come 75 seconds after the first.
     setNumber(listener, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
   }
-  setUserTimeout(listener, o.userTimeoutMs);
+  if (o.userTimeoutMs > 0) setUserTimeout(listener, o.userTimeoutMs);
 }
 
 export function setUserTimeout(socket: unknown, ms: number): void {
-  if (ms > 0) setNumber(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+  setNumber(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+}
+
+/** Milliseconds; 0 when there is none. */
+export function userTimeout(socket: unknown): number {
+  return getOption(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, value) ? value.readInt32LE() : 0;
+}
+
+/**
+ * Milliseconds since the peer last acknowledged anything, probes of a closed window and of keep-alive included; 0 while nothing stands out that it would have to
+ * acknowledge, or when that cannot be told.
+ */
+export function unheardMs(socket: unknown): number {
+  if (!getOption(socket, IPPROTO_TCP, TCP_INFO, info)) return 0;
+  return info[PROBES]! > 0 || info.readUInt32LE(UNACKED) > 0 ? info.readUInt32LE(LAST_ACK_RECV) : 0;
 }
 
 function setNumber(socket: unknown, level: number, name: number, n: number): void {

@@ -1,6 +1,6 @@
 // The client of the transport tests: prints one line of JSON. `greet HOST PORT TEXT`: milliseconds until the greeting, then says TEXT; `half HOST PORT TEXT`:
 // sends TEXT and FIN at once and reads to the end; `idle HOST PORT`: sends one byte, gets it back, and stays until its input ends; `ask HOST PORT TEXT`: one
-// answer; `tls HOST PORT NAME`.
+// answer; `pause HOST PORT N`: sends N bytes, reads none of their echo for 5 s, then all; `tls HOST PORT NAME`.
 import net from 'node:net';
 import tls from 'node:tls';
 
@@ -17,6 +17,16 @@ if (what === 'tls') {
   const s = tls.connect({ host, port: Number(port), servername: text, rejectUnauthorized: false });
   s.on('error', (e) => end({ error: e.code }));
   s.on('data', (d) => end({ got: d.toString() }));
+} else if (what === 'pause') {
+  const s = net.connect({ host, port: Number(port), allowHalfOpen: true });
+  s.on('error', (e) => end({ error: e.code }));
+  const tail = '\nthe end after ' + text;
+  let n = 0;
+  s.end(Buffer.alloc(Number(text), 1));
+  setTimeout(() => {
+    s.on('data', (d) => { n += d.length; });
+    s.on('end', () => end({ got: `${n - tail.length} bytes after a pause` }));
+  }, 5_000);
 } else {
   const s = net.connect({ host, port: Number(port), allowHalfOpen: true });
   s.on('error', (e) => end({ error: e.code }));

@@ -38,7 +38,7 @@ describe('transport through real iptables', function () {
     const files = ['key', 'cert'].map((f) => path.join(mesh.folder, `${f}.pem`));
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', files[0]!, '-out', files[1]!, '-subj', '/CN=own.test', '-days', '2'], { stdio: 'ignore' });
     execFileSync('chmod', ['644', ...files]);
-    const [c, s, app] = [mesh.proxy(client, 'client', QUICK), mesh.proxy(server, 'server'), mesh.app(server, 'transport-app.mjs', ...files)];
+    const [c, s, app] = [mesh.proxy(client, 'client', QUICK), mesh.proxy(server, 'server', { MESH_PROXY_INBOUND_ACCEPT_USER_TIMEOUT: '2s' }), mesh.app(server, 'transport-app.mjs', ...files)];
     await Promise.all([c.says('certified'), s.says('certified'), app.says('serving')]);
   });
   after(() => mesh.stop());
@@ -105,6 +105,11 @@ describe('transport through real iptables', function () {
     await block('-D');
     for (const p of idle) assert.match(p.output, /"error":"ECONNRESET"/);
     assert.equal((await ask('half', '10.96.0.20', '82', '\\u0001back')).error, undefined);
+  });
+
+  it('waits for a client that does not read for longer than a peer may be silent', async () => {
+    const r = await ask('pause', '10.96.0.20', '82', '20000000');
+    assert.deepEqual(r, { got: '20000000 bytes after a pause' });
   });
 
   it('leaves IPv6 alone when told to', async () => {
