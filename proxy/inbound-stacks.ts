@@ -101,9 +101,10 @@ export class InboundStacks {
     const { core, policies } = this;
     const meshed = client.identity !== '';
     const target_port = String(app.port);
-    const observe = (head: RequestHead, answer: ResponseStream): ResponseStream => core.tap.observe(head, () => ({
+    const tapped = (head: RequestHead, answer: ResponseStream): ResponseStream => core.tap.observe(head, () => ({
       direction: 'INBOUND', source: head.client ?? app, sourceLabels: {}, destination: app, destinationLabels: { ...labels },
     }), answer);
+    const observe = (head: RequestHead, answer: ResponseStream): ResponseStream => (core.tap.active ? tapped(head, answer) : answer);
     const balancer = this.apps.get(app);
     const toApp = dispatch({
       balancer,

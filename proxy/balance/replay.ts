@@ -5,7 +5,8 @@ import type { Fields, RequestStream } from '../message/contract.ts';
  * that everything, which the contract's window bounds.
  */
 export class ReplayBuffer {
-  private chunks: Buffer[] = [];
+  /** null: none */
+  private chunks: Buffer[] | null = null;
   private bytes = 0;
   private trailers: Fields | null = null;
   private ended_: boolean;
@@ -42,7 +43,7 @@ export class ReplayBuffer {
       this.drop();
       return;
     }
-    this.chunks.push(Buffer.from(buf.subarray(start, end)));
+    (this.chunks ??= []).push(Buffer.from(buf.subarray(start, end)));
     this.bytes += end - start;
   }
 
@@ -54,7 +55,7 @@ export class ReplayBuffer {
   /** Sends what there is to a stream that has just been opened. */
   send(up: RequestStream): void {
     if (this.bare) return;
-    for (const c of this.chunks) up.data(c, 0, c.length);
+    if (this.chunks !== null) for (const c of this.chunks) up.data(c, 0, c.length);
     if (this.ended_) up.end(this.trailers);
     if (this.bytes > this.limit) this.drop();
   }
@@ -62,7 +63,7 @@ export class ReplayBuffer {
   /** It will not be needed again. */
   drop(): void {
     this.lost = true;
-    this.chunks = [];
+    this.chunks = null;
     this.bytes = 0;
   }
 }

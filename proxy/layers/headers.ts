@@ -1,7 +1,9 @@
-/** Changes heads on their way: copies of them, since their field lists are shared by every exchange that looked alike. */
-import { RequestHead, ResponseHead, type Fields, type Layer, type ResponseStream } from '../message/contract.ts';
+/**
+ * Changes heads on their way. Field lists are shared by every exchange that looked alike, so changed ones are new; a request's head is copied too, since a retry sends
+ * it again as it was.
+ */
+import { RequestHead, type ResponseHead, type Fields, type Layer, type ResponseStream } from '../message/contract.ts';
 import type { Reset } from '../message/reset.ts';
-import { OwnAnswer } from '../respond.ts';
 
 /** Gateway API HTTPHeaderFilter, in the order that http_route.proto gives: add beside what there is, set in its place, remove. Flat pairs, lower case. */
 export interface HeaderChange { add: Fields; set: Fields; remove: readonly string[] }
@@ -15,14 +17,6 @@ export function withFields(h: RequestHead, fields: Fields): RequestHead {
   copy.client = h.client;
   copy.fault = h.fault;
   copy.route = h.route;
-  return copy;
-}
-
-/** A copy of a response head with other fields. */
-export function responseWithFields(h: ResponseHead, fields: Fields): ResponseHead {
-  const copy = h instanceof OwnAnswer ? new OwnAnswer(h.code, h.status, fields, h.contentLength) : new ResponseHead(h.status, fields, h.contentLength);
-  copy.upgrade = h.upgrade;
-  copy.version = h.version;
   return copy;
 }
 
@@ -68,7 +62,7 @@ export function changeResponseHeaders(change: HeaderChange): Layer {
   return (next) => (head, ended, client) => next(head, ended, new Changed(client, change));
 }
 
-/** Passes a response through and changes its head. */
+/** Passes a response through and changes its head, the very one that it is given: each is made for one answer, and no layer below keeps it. */
 export abstract class HeadMapper implements ResponseStream {
   private readonly to: ResponseStream;
   constructor(to: ResponseStream) {
@@ -77,8 +71,8 @@ export abstract class HeadMapper implements ResponseStream {
   protected abstract map(fields: Fields): Fields;
   informational(head: ResponseHead): void { this.to.informational(head); }
   head(h: ResponseHead): void {
-    const fields = this.map(h.fields);
-    this.to.head(fields === h.fields ? h : responseWithFields(h, fields));
+    h.fields = this.map(h.fields);
+    this.to.head(h);
   }
   data(buf: Buffer, start: number, end: number): void { this.to.data(buf, start, end); }
   end(trailers: Fields | null): void { this.to.end(trailers); }

@@ -38,16 +38,19 @@ function markedFields(fields: Fields, authority: string, mark: string): Fields {
   return made;
 }
 
-/** Inbound, behind mesh TLS: HTTP/1 again for the application. `trusted` is false for clients outside the mesh, whose mark is dropped unread. */
+/**
+ * Inbound, behind mesh TLS: HTTP/1 again for the application. `trusted` is false for clients outside the mesh, whose mark is dropped unread. Changes the head that it
+ * is given, which is the codec's, made for this request.
+ */
 export function downgradeHttp1(trusted: boolean): Layer {
   return (next) => (head, ended, client) => {
     const mark = head.version === 2 ? field(head.fields, ORIG_PROTO) : undefined;
     if (mark === undefined) return next(head, ended, client);
-    const plain = withFields(head, derived(plainFields, head.fields, takeMark));
-    if (!trusted) return next(plain, ended, client);
-    plain.version = mark.startsWith('HTTP/1.0') ? 0 : 1;
-    plain.absoluteForm = mark.includes('absolute-form');
-    return next(plain, ended, new Mark(client));
+    head.fields = derived(plainFields, head.fields, takeMark);
+    if (!trusted) return next(head, ended, client);
+    head.version = mark.startsWith('HTTP/1.0') ? 0 : 1;
+    head.absoluteForm = mark.includes('absolute-form');
+    return next(head, ended, new Mark(client));
   };
 }
 
