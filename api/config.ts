@@ -15,6 +15,8 @@ export interface MeshConfig {
   /** pod and service networks: destinations outside are not looked up. CIDRs. */
   clusterNetworks: string[];
   identity: IdentityConfig;
+  /** canaries are led, by a Deployment of their own that may change Deployments; default false */
+  canary?: boolean;
   proxy: ProxyConfig;
 }
 

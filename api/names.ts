@@ -89,5 +89,5 @@ export const ROUTE_CONTROLLER = 'kubectl-mesh.io/route-controller';
 /** Type of the condition on a route that says which of its fields do not do what they seem to; there only while there are any. */
 export const ROUTE_PROBLEMS_CONDITION = `${GROUP}/Problems`;
 
-/** Lease of the one process that leads canaries. */
-export const CANARY_LEASE = 'mesh-canary';
+/** Deployment that leads canaries, where the install has it, and its Lease. */
+export const CANARY_WORKLOAD = 'mesh-canary';

@@ -1,5 +1,7 @@
+import { METRICS_GROUP } from './metrics-api.ts';
 import {
-  ANCHORS_CONFIG_MAP, CONFIG_MAP, GROUP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD, ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
+  ANCHORS_CONFIG_MAP, CANARY_WORKLOAD, CONFIG_MAP, GROUP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD,
+  ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
 } from './names.ts';
 import { API_SERVICES } from './webhooks.ts';
 
@@ -12,7 +14,7 @@ export interface PolicyRule {
 }
 
 /** Services of the control plane that talk to the API server. */
-export const RBAC_SERVICES = ['identity', 'destination', 'policy', 'anchors', 'injector', 'metrics', 'tap'] as const;
+export const RBAC_SERVICES = ['identity', 'destination', 'policy', 'anchors', 'injector', 'metrics', 'tap', 'canary'] as const;
 export type RbacService = (typeof RBAC_SERVICES)[number];
 
 const READ = ['get', 'list', 'watch'];
@@ -68,6 +70,18 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
   ],
   metrics: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],
   tap: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],
+  canary: [
+    read(GROUP, 'canaries'),
+    { apiGroups: [GROUP], resources: ['canaries/status'], verbs: ['patch'] },
+    // a canary is a Deployment, a Service and a route of its own, and in the end a new image for the Deployment on trial
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'create', 'patch', 'delete'] },
+    { apiGroups: [''], resources: ['services'], verbs: ['get', 'create', 'patch', 'delete'] },
+    { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+    // objects are owned by their Canary, which the API server lets only those say who may finalize it
+    { apiGroups: [GROUP], resources: ['canaries/finalizers'], verbs: ['update'] },
+    { apiGroups: [METRICS_GROUP], resources: ['trafficmetrics'], verbs: ['list'] },
+    EVENTS,
+  ],
 };
 
 /** What each service needs in the control namespace only (Role). */
@@ -87,6 +101,7 @@ export const RBAC_OWN_NAMESPACE: Record<RbacService, PolicyRule[]> = {
   injector: [...servingSecret(), write('', 'configmaps', CONFIG_MAP, ...READ)],
   metrics: servingSecret(),
   tap: servingSecret(),
+  canary: lease(CANARY_WORKLOAD),
 };
 
 /** Roles that Kubernetes brings and a service must be bound to: the front proxy's CA is read from kube-system (aggregated APIs). */
@@ -98,6 +113,7 @@ export const RBAC_BUILTIN_ROLES: Record<RbacService, { namespace: string; role: 
   injector: [],
   metrics: [{ namespace: 'kube-system', role: 'extension-apiserver-authentication-reader' }],
   tap: [{ namespace: 'kube-system', role: 'extension-apiserver-authentication-reader' }],
+  canary: [],
 };
 
 /** An aggregated API asks the API server whether the user that the front proxy names may do it, and tells it whose certificate to trust. */

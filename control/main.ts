@@ -18,6 +18,7 @@ const REGISTRY: ServiceRegistry = {
   anchors: () => import('./anchors/start.ts'),
   metrics: () => import('./metrics/start.ts'),
   tap: () => import('./tap/start.ts'),
+  canary: () => import('./canary/start.ts'),
   // the one place where control knows of the webhooks: they run in the same process by default
   injector: () => import('../webhook/start.ts'),
 };

@@ -1,5 +1,5 @@
 import { Counter } from '@prometheus-io/client';
-import { CANARY_LEASE } from '../../api/names.ts';
+import { CANARY_WORKLOAD } from '../../api/names.ts';
 import { leader } from '../../lib/kube/lease.ts';
 import type { StartService } from '../deps.ts';
 import { eventRecorder } from '../identity/events.ts';
@@ -10,9 +10,9 @@ export const start: StartService = (env, deps) => {
   const log = deps.log.child({ service: 'canary' });
   const { kube, clock } = deps;
   const phases = new Counter({ name: 'canary_phases_total', help: 'Phases that canaries have entered.', labelNames: ['phase'], registers: [deps.admin.registry] });
-  const events = eventRecorder({ kube: () => kube, clock, log, component: CANARY_LEASE, host: env.podName });
+  const events = eventRecorder({ kube: () => kube, clock, log, component: CANARY_WORKLOAD, host: env.podName });
   const elected = leader({
-    client: kube, name: CANARY_LEASE, namespace: env.podNamespace, holder: env.podName, clock, log,
+    client: kube, name: CANARY_WORKLOAD, namespace: env.podNamespace, holder: env.podName, clock, log,
     lead: (signal) => leadCanaries({ kube, clock, log, events, onPhase: (phase) => phases.inc({ phase }) }, signal),
   });
   return Promise.resolve({

@@ -83,7 +83,7 @@ async function follow(io: Io, kube: KubeClient, namespace: string, first: Canary
     if (now === undefined) throw new CliError(`The canary of deploy/${name} was removed by somebody else.`);
     const { status } = now;
     if (status === undefined || status.observedGeneration < generation) {
-      if (io.now() - from > PATIENCE_MS) throw new CliError(`Nobody leads the canary of deploy/${name}: the control plane does not run, or leads no canaries. See kubectl mesh check`);
+      if (io.now() - from > PATIENCE_MS) throw new CliError(`Nobody leads the canary of deploy/${name}. The mesh leads canaries where it was installed with --canary: kubectl mesh install --force --canary`);
     } else {
       const text = line(now);
       if (text !== last) io.stdout.write(`${text}\n`);

@@ -43,6 +43,7 @@ export const install = command({
     'skip-inbound-ports': value('ports and ranges whose incoming connections bypass the proxy', DEFAULT_SKIP_PORTS.join(',')),
     'skip-outbound-ports': value('ports and ranges whose outgoing connections bypass the proxy', DEFAULT_SKIP_PORTS.join(',')),
     'opaque-ports': value('ports carried as plain TCP without looking inside', DEFAULT_OPAQUE_PORTS.join(',')),
+    canary: { type: 'boolean', describe: 'lead canaries too: adds a Deployment that may change Deployments, for kubectl mesh canary' },
     'shutdown-grace-period': value('how long a proxy may drain its connections', '30s'),
     ...CLUSTER_FLAGS,
   },

@@ -54,6 +54,7 @@ function meshConfig(args: Args): MeshConfig {
     imagePullPolicy: args['image-pull-policy'] as MeshConfig['imagePullPolicy'],
     clusterNetworks: (list(args, 'cluster-networks') ?? []).map(cidr),
     identity: identity(args),
+    ...(flag(args, 'canary') && { canary: true }),
     proxy: {
       logLevel: args['proxy-log-level'] as MeshConfig['proxy']['logLevel'],
       opaquePorts: (list(args, 'opaque-ports') ?? DEFAULT_OPAQUE_PORTS.map(String)).map((p) => port('opaque-ports', p)),

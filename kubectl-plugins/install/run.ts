@@ -80,7 +80,7 @@ async function applyAndWait(io: Io, kube: KubeClient, progress: Progress, option
         await kube.apply(resourceOf(object), object, { force: true, signal: io.signal });
       }
     });
-    if (options.wait) await waitUntilReady(io, kube, progress, options.config.controlNamespace, options.timeoutMs);
+    if (options.wait) await waitUntilReady(io, kube, progress, options.config, options.timeoutMs);
   } catch (error) {
     throw await takenBack(io, kube, progress, options, created, error);
   }

@@ -1,4 +1,5 @@
-import { CONTROL_WORKLOAD, IDENTITY_WORKLOAD, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import type { MeshConfig } from '../../api/config.ts';
+import { CONTROL_WORKLOAD, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
 import { METRICS_GROUP, METRICS_VERSION, TAP_GROUP, TAP_VERSION } from '../../api/metrics-api.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import { CliError } from '../shared/errors.ts';
@@ -7,6 +8,7 @@ import { find } from '../shared/installed.ts';
 import type { Io } from '../shared/io.ts';
 import { KINDS } from '../shared/kinds.ts';
 import { poll } from '../shared/poll.ts';
+import { workloadsOf } from './manifests/rbac.ts';
 import type { Progress } from '../shared/progress.ts';
 
 /** How long a stuck pod is watched before waiting is given up: images may be arriving just now. */
@@ -14,10 +16,11 @@ const STUCK_MS = 30_000;
 const LOOK_CLOSER_MS = 3000;
 
 /** Waits until the control plane works: Deployments available, webhook and aggregated APIs reachable with a trusted certificate. */
-export async function waitUntilReady(io: Io, kube: KubeClient, progress: Progress, namespace: string, timeoutMs: number): Promise<void> {
+export async function waitUntilReady(io: Io, kube: KubeClient, progress: Progress, config: MeshConfig, timeoutMs: number): Promise<void> {
+  const namespace = config.controlNamespace;
   const until = io.now() + timeoutMs;
   const left = (): number => Math.max(0, until - io.now());
-  for (const name of [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]) {
+  for (const name of workloadsOf(config)) {
     await progress.step(`Waiting for deployment ${name}`, (detail) => deploymentReady(io, kube, { name, namespace }, left(), detail));
   }
   await progress.step('Waiting for the injector webhook', async (detail) => {

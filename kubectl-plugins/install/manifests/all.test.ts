@@ -22,6 +22,15 @@ describe('manifests of install', () => {
     matchesGolden(import.meta, 'custom.yaml', render(manifests(config, GIVEN), 'yaml'));
   });
 
+  it('lead canaries only where that is wanted, by a Deployment that may do nothing else', () => {
+    const about = (flags: object) => manifests(defaultConfig(flags)).filter((o) => o.metadata.name.endsWith('mesh-canary')).map((o) => o.kind);
+    assert.deepEqual(about({}), []);
+    assert.deepEqual(about({ canary: true }), ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding', 'Deployment']);
+    const changes = (name: string) => JSON.stringify(manifests(defaultConfig({ canary: true })).find((o) => o.kind === 'ClusterRole' && o.metadata.name === `kubectl-mesh:${name}`)).match(/"deployments"[^{]*"patch"/);
+    assert.ok(changes('mesh-canary'));
+    assert.equal(changes('mesh-control'), null);
+  });
+
   it('carry the label by which they are found again', () => {
     for (const object of manifests(defaultConfig())) {
       assert.equal(object.metadata.labels?.[LABELS.partOf], PART_OF, `${object.kind} ${object.metadata.name}`);

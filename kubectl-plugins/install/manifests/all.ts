@@ -22,8 +22,8 @@ export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[
   return [
     namespace(ns),
     ...customResourceDefinitions(),
-    ...serviceAccounts(ns),
-    ...rbac(ns),
+    ...serviceAccounts(config),
+    ...rbac(config),
     ...userRoles(),
     configMap(config),
     ...authorityObjects(config, given),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { V1Container, V1ContainerPort, V1Deployment, V1PodSpec, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
 import type { MeshConfig } from '../../../api/config.ts';
-import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_MAP, CONTROL_WORKLOAD, GROUP, IDENTITY_WORKLOAD, PATHS, TOKEN_AUDIENCE } from '../../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CANARY_WORKLOAD, CONFIG_MAP, CONTROL_WORKLOAD, GROUP, IDENTITY_WORKLOAD, PATHS, TOKEN_AUDIENCE } from '../../../api/names.ts';
 import { PORTS } from '../../../api/ports.ts';
 import { imageRef } from '../../../api/version.ts';
 import { configText } from './config.ts';
@@ -24,7 +24,7 @@ interface Workload {
   mounts: V1VolumeMount[];
 }
 
-/** mesh-identity, which alone holds the issuer key, and mesh-control, which holds the rest. */
+/** mesh-identity, which alone holds the issuer key; mesh-control, which holds the rest; and mesh-canary, which alone may change Deployments, where it is wanted. */
 export function deployments(config: MeshConfig): (V1Deployment & Manifest)[] {
   return [
     deployment(config, {
@@ -57,6 +57,7 @@ export function deployments(config: MeshConfig): (V1Deployment & Manifest)[] {
         { name: 'token', mountPath: posix.dirname(PATHS.token), readOnly: true },
       ],
     }),
+    ...(config.canary ? [deployment(config, { name: CANARY_WORKLOAD, ports: [], requests: { cpu: '10m', memory: '48Mi' }, volumes: [], mounts: [] })] : []),
   ];
 }
 

@@ -8,7 +8,7 @@ export interface Manifest {
 }
 
 /** Components that an object can belong to (value of LABELS.component). `install` is what belongs to no single one. */
-export type Component = 'identity' | 'control' | 'install';
+export type Component = 'identity' | 'control' | 'canary' | 'install';
 
 /** Labels on everything that install creates; uninstall selects by LABELS.partOf. */
 export function labelsOf(component: Component, extra: Record<string, string> = {}): Record<string, string> {

@@ -1,4 +1,5 @@
-import { CONTROL_WORKLOAD, IDENTITY_WORKLOAD } from '../../../api/names.ts';
+import type { MeshConfig } from '../../../api/config.ts';
+import { CANARY_WORKLOAD, CONTROL_WORKLOAD, IDENTITY_WORKLOAD } from '../../../api/names.ts';
 import { RBAC_BUILTIN_ROLES, RBAC_OWN_NAMESPACE, rulesOf, type PolicyRule, type RbacService } from '../../../api/rbac.ts';
 import { labelsOf, type Component, type Manifest } from './object.ts';
 
@@ -14,11 +15,20 @@ const API_VERSION = 'rbac.authorization.k8s.io/v1';
 export const WORKLOAD_SERVICES = {
   [IDENTITY_WORKLOAD]: { component: 'identity', services: ['identity'] },
   [CONTROL_WORKLOAD]: { component: 'control', services: ['destination', 'policy', 'anchors', 'injector', 'metrics', 'tap'] },
+  [CANARY_WORKLOAD]: { component: 'canary', services: ['canary'] },
 } as const satisfies Record<string, { component: Component; services: readonly RbacService[] }>;
 
-/** ClusterRoles, Roles in the control namespace, and their bindings, for the ServiceAccounts of both Deployments. */
-export function rbac(namespace: string): (Role | Binding)[] {
-  return Object.entries(WORKLOAD_SERVICES).flatMap(([account, { component, services }]) => [
+export type WorkloadName = keyof typeof WORKLOAD_SERVICES;
+
+/** The Deployments of an install. */
+export function workloadsOf({ canary = false }: Pick<MeshConfig, 'canary'>): WorkloadName[] {
+  return (Object.keys(WORKLOAD_SERVICES) as WorkloadName[]).filter((name) => name !== CANARY_WORKLOAD || canary);
+}
+
+/** ClusterRoles, Roles in the control namespace, and their bindings, for the ServiceAccounts of all Deployments. */
+export function rbac(config: MeshConfig): (Role | Binding)[] {
+  const namespace = config.controlNamespace;
+  return workloadsOf(config).map((name) => [name, WORKLOAD_SERVICES[name]] as const).flatMap(([account, { component, services }]) => [
     ...clusterWide(account, component, services, namespace),
     ...inOwnNamespace(account, component, services, namespace),
     ...builtIn(account, component, services, namespace),

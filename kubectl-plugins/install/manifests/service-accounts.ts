@@ -1,13 +1,13 @@
 import type { V1ServiceAccount } from '@kubernetes/client-node';
-import { CONTROL_WORKLOAD, IDENTITY_WORKLOAD } from '../../../api/names.ts';
-import { labelsOf, type Component, type Manifest } from './object.ts';
+import type { MeshConfig } from '../../../api/config.ts';
+import { labelsOf, type Manifest } from './object.ts';
+import { WORKLOAD_SERVICES, workloadsOf } from './rbac.ts';
 
 /** One ServiceAccount a Deployment, of the same name. */
-export function serviceAccounts(namespace: string): (V1ServiceAccount & Manifest)[] {
-  const account = (name: string, component: Component): V1ServiceAccount & Manifest => ({
+export function serviceAccounts(config: MeshConfig): (V1ServiceAccount & Manifest)[] {
+  return workloadsOf(config).map((name) => ({
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: { name, namespace, labels: labelsOf(component) },
-  });
-  return [account(IDENTITY_WORKLOAD, 'identity'), account(CONTROL_WORKLOAD, 'control')];
+    metadata: { name, namespace: config.controlNamespace, labels: labelsOf(WORKLOAD_SERVICES[name].component) },
+  }));
 }
