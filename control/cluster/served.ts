@@ -23,11 +23,14 @@ interface VersionDocument { resources: { name: string }[] }
 
 /** How long a CustomResourceDefinition may go unnoticed. Discovery is open to every client, and small. */
 const PERIOD_MS = 10_000;
+/** A kind counts as gone when it was missing this often in a row: a server that begins may not have loaded its kinds yet, and routes are not to be dropped for that. */
+const MISSES = 3;
 
 /** Asks the server's discovery again and again: kinds that an administrator adds later are found without a restart. */
 export function watchServed({ client, groups, clock, log }: { client: KubeClient; groups: readonly string[]; clock: Clock; log: WatchLog }): Served {
   const ended = new AbortController();
   const listeners = new Set<() => void>();
+  const missed = new Map<string, number>();
   let served: Set<string> | undefined;
   let failure: KubeError | undefined;
 
@@ -52,10 +55,28 @@ export function watchServed({ client, groups, clock, log }: { client: KubeClient
     return found;
   }
 
+  /** What was found, and what was there before and has not been missing for long. */
+  function withMissed(found: Set<string>): Set<string> {
+    for (const one of served ?? []) {
+      if (found.has(one)) {
+        missed.delete(one);
+        continue;
+      }
+      const times = (missed.get(one) ?? 0) + 1;
+      if (times < MISSES) {
+        missed.set(one, times);
+        found.add(one);
+      } else {
+        missed.delete(one);
+      }
+    }
+    return found;
+  }
+
   async function run(): Promise<void> {
     while (!ended.signal.aborted) {
       try {
-        const now = await discover();
+        const now = withMissed(await discover());
         failure = undefined;
         const same = served !== undefined && served.size === now.size && [...now].every((one) => served!.has(one));
         served = now;
