@@ -1,7 +1,8 @@
 import type { MeshConfig } from '../../api/config.ts';
 import { LABELS } from '../../api/names.ts';
 import type { Pod, SliceEndpoint } from '../../lib/kube/types.ts';
-import { inboundPort, isOpaquePort, isProxied, ownerOf, podIdentity, serviceAccountOf } from '../cluster/mesh.ts';
+import { isOpaquePort, ownerOf } from '../../lib/mesh/pods.ts';
+import { inboundPort, isProxied, podIdentity, serviceAccountOf } from '../cluster/mesh.ts';
 import type { ClusterView } from '../cluster/view.ts';
 
 /** One address that serves, and what a client's proxy needs to know of it. Never changed once made. */

@@ -1,20 +1,13 @@
 /** The last form of each AuthorizationPolicy that can be followed: one that is broken by an edit does not open or close anything. */
 import type { AuthorizationPolicy } from '../../../api/crds/authorization-policy.ts';
 import type { MeshConfig } from '../../../api/config.ts';
-import type { Authorization, RequestMatch } from '../model.ts';
-import { authorizationsOf, PolicyInvalid } from './authorizations.ts';
+import { authorizationProblem, authorizationsOf } from '../../../lib/authz/authorizations.ts';
+import type { FollowedPolicies } from '../../../lib/authz/compile.ts';
 
-export interface LastGood {
-  /** the policy as it can be followed; undefined for one that never could */
-  of(policy: AuthorizationPolicy): AuthorizationPolicy | undefined;
-  /** what a policy that `of` gave asks of a port; [] for none */
-  authorizations(policy: AuthorizationPolicy, port: number, within: readonly RequestMatch[] | undefined): Authorization[];
+export interface LastGood extends FollowedPolicies {
   /** why this very form of the policy cannot be followed; undefined when it can */
   problem(policy: AuthorizationPolicy): string | undefined;
 }
-
-/** Any port and route will do to find out whether the fields can be followed: none of the checks depends on them but that of paths. */
-const ANY_PORT = 0;
 
 /** As many broken policies as are remembered in their good form; older ones are forgotten first. */
 const REMEMBERED = 4096;
@@ -28,21 +21,9 @@ export function lastGood(config: Pick<MeshConfig, 'trustDomain' | 'controlNamesp
   function problem(policy: AuthorizationPolicy): string | undefined {
     const known = checked.get(policy);
     if (known) return known.problem;
-    const found = check(policy);
+    const found = authorizationProblem(policy, config);
     checked.set(policy, { problem: found });
     return found;
-  }
-
-  function check(policy: AuthorizationPolicy): string | undefined {
-    const kind = policy.spec.target?.kind ?? 'Namespace';
-    const within = kind === 'HTTPRoute' || kind === 'GRPCRoute' ? [] : undefined;
-    try {
-      authorizationsOf(policy, ANY_PORT, within, config);
-      return undefined;
-    } catch (error) {
-      if (error instanceof PolicyInvalid) return error.message;
-      throw error;
-    }
   }
 
   return {

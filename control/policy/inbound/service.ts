@@ -1,12 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { InboundServerPolicies, PortSpec, Server } from '../../../api/gen/inbound_pb.js';
+import { compileInbound } from '../../../lib/authz/compile.ts';
 import { parseContext } from '../../cluster/context.ts';
 import { Live } from '../../cluster/live.ts';
 import type { InboundPolicy } from '../model.ts';
 import { snapshot } from '../snapshot.ts';
 import type { PolicyOptions, Snapshot } from '../snapshot.ts';
-import { compileInbound } from './compile.ts';
 import type { LastGood } from './last-good.ts';
 import type { InboundView } from './policies.ts';
 import { serverMessage } from './wire.ts';

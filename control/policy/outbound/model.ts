@@ -1,4 +1,7 @@
-import type { Reference, RequestMatch, ValueMatch } from '../model.ts';
+import type { GrpcMatch } from '../../../lib/mesh/route-matches.ts';
+import type { Reference, RequestMatch } from '../model.ts';
+
+export type { GrpcMatch };
 
 /**
  * What clients are to do with one port of a service, before it becomes a message. Durations are milliseconds, names of headers are in lower
@@ -7,14 +10,6 @@ import type { Reference, RequestMatch, ValueMatch } from '../model.ts';
 
 /** Share of requests. */
 export interface Fraction { numerator: number; denominator: number }
-
-export interface GrpcMatch {
-  /** fully qualified; '' is any */
-  service: string;
-  /** '' is any */
-  method: string;
-  headers: ValueMatch[];
-}
 
 export type SessionAffinity =
   | { kind: 'header'; name: string }

@@ -1,5 +1,6 @@
 import { parseDuration } from '../../../lib/duration.ts';
 import type { FilteredBackendRef, GrpcRoute, HttpRoute, HttpRouteRule, SessionPersistence, StreamRouteRule, TcpRoute, TlsRoute } from '../../../lib/kube/gateway-api.ts';
+import { grpcMatches, httpMatches } from '../../../lib/mesh/route-matches.ts';
 import type { RequestMatch } from '../model.ts';
 import type { Filter, GrpcMatch, OutboundRule, Distribution, SessionAffinity } from '../outbound/model.ts';
 import { affinityOf } from '../settings/affinity.ts';
@@ -9,7 +10,6 @@ import type { RetrySettings } from '../settings/retry.ts';
 import { distribution } from './backends.ts';
 import type { RouteContext } from './context.ts';
 import { compileFilters } from './filters.ts';
-import { grpcMatches, httpMatches } from './matches.ts';
 import type { Problems } from './problems.ts';
 import { faultFilters, inheritedRetry, inheritedTimeouts, withoutZero } from './inherit.ts';
 

@@ -1,20 +1,43 @@
-import type { MeshConfig } from '../../../api/config.ts';
-import { PORTS } from '../../../api/ports.ts';
-import type { Pod } from '../../../lib/kube/types.ts';
-import { allContainers, annotation, isOpaquePort } from '../../cluster/mesh.ts';
-import type { Authorization, InboundPolicy, InboundRoute } from '../model.ts';
+/** What holds for one port of a pod: from the AuthorizationPolicies about it, the pod, its namespace and the mesh's configuration. */
+import type { MeshConfig } from '../../api/config.ts';
+import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
+import { PORTS } from '../../api/ports.ts';
+import type { GrpcRoute, HttpRoute } from '../kube/gateway-api.ts';
+import type { EndpointSlice, Namespace, Pod } from '../kube/types.ts';
+import { allContainers, annotation, isOpaquePort } from '../mesh/pods.ts';
+import type { Authorization, InboundPolicy, InboundRoute, RequestMatch } from './model.ts';
 import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy } from './default-policy.ts';
 import type { DefaultPolicy } from './default-policy.ts';
-import type { LastGood } from './last-good.ts';
-import type { InboundView } from './policies.ts';
 import { probeRequests } from './probes.ts';
 import { aimAt } from './targets.ts';
+
+/** A route that a policy may target; of other kinds nothing is asked. */
+export type AimedRoute = { kind: 'HTTPRoute'; object: HttpRoute } | { kind: 'GRPCRoute'; object: GrpcRoute } | { kind: 'TLSRoute' | 'TCPRoute' };
+
+/** What has to be known of the cluster; keys are namespace/name. The control plane has it from its watches, the plugin from lists. */
+export interface AuthorizationSources {
+  namespace(name: string): Namespace | undefined;
+  slices(serviceKey: string): EndpointSlice[];
+  route(kind: 'HTTPRoute' | 'GRPCRoute', key: string): AimedRoute | undefined;
+  /** those of a namespace, by name */
+  authorizationPolicies(namespace: string): AuthorizationPolicy[];
+}
+
+/** The form of each policy that can be followed, and what it asks of a port. */
+export interface FollowedPolicies {
+  /** the policy as it can be followed; undefined for one that never could */
+  of(policy: AuthorizationPolicy): AuthorizationPolicy | undefined;
+  /** what a policy that `of` gave asks of a port; [] for none */
+  authorizations(policy: AuthorizationPolicy, port: number, within: readonly RequestMatch[] | undefined): Authorization[];
+}
+
+export type PolicyConfig = Pick<MeshConfig, 'clusterNetworks'> & { proxy: Pick<MeshConfig['proxy'], 'defaultInboundPolicy' | 'opaquePorts'> };
 
 /** How long a proxy waits for a client's first bytes before it takes a connection for opaque; Linkerd's value. */
 export const DETECT_TIMEOUT_MS = 10_000;
 
-/** The policy of one port of a pod: from the AuthorizationPolicies about it, the pod, its namespace and the mesh's configuration. */
-export function compileInbound(pod: Pod, port: number, view: InboundView, config: MeshConfig, policies: LastGood): InboundPolicy {
+/** The policy of one port of a pod. */
+export function compileInbound(pod: Pod, port: number, view: AuthorizationSources, config: PolicyConfig, policies: FollowedPolicies): InboundPolicy {
   const name = defaultPolicyOf(pod, view, config);
   const proxys = port === PORTS.admin || port === PORTS.tap;
   const probes = probeRequests(pod, port);
@@ -41,7 +64,7 @@ export function compileInbound(pod: Pod, port: number, view: InboundView, config
 }
 
 /** Where a policy allows somebody, nobody else may: the default policy is for ports that no Allow is about. */
-function authorizations(pod: Pod, port: number, view: InboundView, policies: LastGood, defaults: Authorization[]): Authorization[] {
+function authorizations(pod: Pod, port: number, view: AuthorizationSources, policies: FollowedPolicies, defaults: Authorization[]): Authorization[] {
   const found = view.authorizationPolicies(pod.metadata.namespace ?? '').flatMap((policy) => {
     const good = policies.of(policy);
     const aim = good && aimAt(good, pod, port, view);
@@ -60,7 +83,7 @@ function plain(authorizations: Authorization[]): Authorization[] {
 }
 
 /** An annotation that is no policy is passed over: the injector tells about it. */
-function defaultPolicyOf(pod: Pod, view: InboundView, config: MeshConfig): DefaultPolicy {
+function defaultPolicyOf(pod: Pod, view: AuthorizationSources, config: PolicyConfig): DefaultPolicy {
   const wanted = annotation(pod, 'default-inbound-policy', view)?.trim();
   if (wanted !== undefined && isDefaultPolicy(wanted)) return wanted;
   return config.proxy.defaultInboundPolicy as DefaultPolicy;

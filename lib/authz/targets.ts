@@ -1,18 +1,17 @@
 /** Which policies are about a port of a pod. */
-import type { AuthorizationPolicy } from '../../../api/crds/authorization-policy.ts';
-import { LABELS } from '../../../api/names.ts';
-import type { Pod } from '../../../lib/kube/types.ts';
-import { ownerOf } from '../../cluster/mesh.ts';
-import type { RequestMatch } from '../model.ts';
-import { httpMatches } from '../routes/matches.ts';
-import { Problems } from '../routes/problems.ts';
-import type { InboundView } from './policies.ts';
+import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
+import { LABELS } from '../../api/names.ts';
+import type { Pod } from '../kube/types.ts';
+import { ownerOf } from '../mesh/pods.ts';
+import { httpMatches } from '../mesh/route-matches.ts';
+import type { AuthorizationSources } from './compile.ts';
+import type { RequestMatch } from './model.ts';
 
 /** `within`: only the requests of a route; undefined for all. */
 export interface Aim { within: RequestMatch[] | undefined }
 
 /** Null when the policy is not about this port of this pod; both are of one namespace. */
-export function aimAt(policy: AuthorizationPolicy, pod: Pod, port: number, view: InboundView): Aim | null {
+export function aimAt(policy: AuthorizationPolicy, pod: Pod, port: number, view: AuthorizationSources): Aim | null {
   const { kind = 'Namespace', name = '', selector = {} } = policy.spec.target ?? {};
   const whole: Aim = { within: undefined };
   switch (kind) {
@@ -31,21 +30,24 @@ function belongs(pod: Pod, kind: string, name: string): boolean {
   return owner?.kind === kind && owner.name === name;
 }
 
+/** The route's own status tells what is wrong with it. */
+const UNHEARD = { rule: () => undefined, field: () => undefined };
+
 /** Whether the pod is an endpoint of the service at this port, ready or not. */
-function serves(pod: Pod, port: number, service: string, view: InboundView): boolean {
+function serves(pod: Pod, port: number, service: string, view: AuthorizationSources): boolean {
   return view.slices(service).some((slice) =>
     (slice.ports ?? []).some((p) => p.port === port && (p.protocol ?? 'TCP') === 'TCP')
     && (slice.endpoints ?? []).some((e) => e.targetRef?.kind === 'Pod' && e.targetRef.name === pod.metadata.name));
 }
 
 /** The requests of a route at the pods of the services that it is attached to, in the same namespace. */
-function routed(kind: 'HTTPRoute' | 'GRPCRoute', key: string, pod: Pod, port: number, view: InboundView): Aim | null {
+function routed(kind: 'HTTPRoute' | 'GRPCRoute', key: string, pod: Pod, port: number, view: AuthorizationSources): Aim | null {
   const route = view.route(kind, key);
   if (!route || (route.kind !== 'HTTPRoute' && route.kind !== 'GRPCRoute')) return null;
   const namespace = pod.metadata.namespace ?? '';
   const parents = (route.object.spec.parentRefs ?? []).filter((p) => (p.group === '' || p.group === 'core') && p.kind === 'Service' && (p.namespace ?? namespace) === namespace);
   if (!parents.some((p) => serves(pod, port, `${namespace}/${p.name}`, view))) return null;
-  if (route.kind === 'HTTPRoute') return { within: (route.object.spec.rules ?? []).flatMap((rule, i) => httpMatches(rule.matches, `spec.rules[${i}]`, new Problems())) };
+  if (route.kind === 'HTTPRoute') return { within: (route.object.spec.rules ?? []).flatMap((rule, i) => httpMatches(rule.matches, `spec.rules[${i}]`, UNHEARD)) };
   return { within: (route.object.spec.rules ?? []).flatMap((rule) => (rule.matches?.length ? rule.matches : [{}])).map(({ method }) => ({ method: 'POST', path: grpcPath(method?.service, method?.method) })) };
 }
 

@@ -1,17 +1,29 @@
-import type { GrpcRouteMatch, HttpRouteMatch, ValueMatch as ValueMatchSpec } from '../../../lib/kube/gateway-api.ts';
-import type { PathMatch, RequestMatch, ValueMatch } from '../model.ts';
-import type { GrpcMatch } from '../outbound/model.ts';
-import type { Problems } from './problems.ts';
+import type { GrpcRouteMatch, HttpRouteMatch, ValueMatch as ValueMatchSpec } from '../kube/gateway-api.ts';
+import type { PathMatch, RequestMatch, ValueMatch } from '../authz/model.ts';
+
+/** A call of a gRPC route; '' is any. */
+export interface GrpcMatch {
+  /** fully qualified */
+  service: string;
+  method: string;
+  headers: ValueMatch[];
+}
+
+/** Where is written down what cannot be used: a rule that is left out, or one field alone. */
+export interface MatchProblems {
+  rule(reason: 'UnsupportedValue', where: string, message: string): undefined;
+  field(where: string, message: string): undefined;
+}
 
 const PATH_KINDS: Record<string, PathMatch['kind']> = { Exact: 'exact', PathPrefix: 'prefix', RegularExpression: 'regex' };
 
 /** Matches of a rule; without any, every request. What cannot be matched is a problem of the rule. */
-export function httpMatches(matches: HttpRouteMatch[] | undefined, where: string, problems: Problems): RequestMatch[] {
+export function httpMatches(matches: HttpRouteMatch[] | undefined, where: string, problems: MatchProblems): RequestMatch[] {
   const given = matches?.length ? matches : [{}];
   return given.map((match, i) => httpMatch(match, `${where}.matches[${i}]`, problems));
 }
 
-function httpMatch({ path, headers, queryParams, method }: HttpRouteMatch, where: string, problems: Problems): RequestMatch {
+function httpMatch({ path, headers, queryParams, method }: HttpRouteMatch, where: string, problems: MatchProblems): RequestMatch {
   const { type = 'PathPrefix', value = '/' } = path ?? {};
   const kind = PATH_KINDS[type] ?? (problems.rule('UnsupportedValue', `${where}.path.type`, `"${type}" is no kind of path match`) ?? 'exact');
   if (kind === 'regex') checkRegex(value, `${where}.path.value`, problems);
@@ -24,7 +36,7 @@ function httpMatch({ path, headers, queryParams, method }: HttpRouteMatch, where
   };
 }
 
-export function grpcMatches(matches: GrpcRouteMatch[] | undefined, where: string, problems: Problems): GrpcMatch[] {
+export function grpcMatches(matches: GrpcRouteMatch[] | undefined, where: string, problems: MatchProblems): GrpcMatch[] {
   const given = matches?.length ? matches : [{}];
   return given.map(({ method, headers = [] }, i) => {
     const at = `${where}.matches[${i}]`;
@@ -35,7 +47,7 @@ export function grpcMatches(matches: GrpcRouteMatch[] | undefined, where: string
 }
 
 /** Of several matches on one name the first counts (HTTPHeaderMatch, HTTPQueryParamMatch). */
-function valueMatches(given: ValueMatchSpec[], where: string, problems: Problems, header: boolean): ValueMatch[] {
+function valueMatches(given: ValueMatchSpec[], where: string, problems: MatchProblems, header: boolean): ValueMatch[] {
   const byName = new Map<string, ValueMatch>();
   for (const [i, { type = 'Exact', name: written, value }] of given.entries()) {
     const name = header ? written.toLowerCase() : written;
@@ -51,7 +63,7 @@ function valueMatches(given: ValueMatchSpec[], where: string, problems: Problems
 /** What RE2 and Rust have no counterpart of, and what makes a match take for ever: looking around and back. */
 const BEYOND_RE2 = /\(\?<?[=!]|\\[1-9]|\\k</;
 
-function checkRegex(value: string, where: string, problems: Problems): void {
+function checkRegex(value: string, where: string, problems: MatchProblems): void {
   try {
     RegExp(value, 'u');
   } catch (error) {

@@ -1,10 +1,10 @@
 /** From one AuthorizationPolicy to what a proxy checks. */
-import type { AuthorizationOperation, AuthorizationPolicy, AuthorizationSource } from '../../../api/crds/authorization-policy.ts';
-import type { MeshConfig } from '../../../api/config.ts';
-import { identityName } from '../../../api/names.ts';
-import { parseCidr } from '../../../lib/cidr.ts';
-import { RESOURCES } from '../../../lib/kube/resources.ts';
-import type { Authorization, Clients, PathMatch, RequestMatch } from '../model.ts';
+import type { AuthorizationOperation, AuthorizationPolicy, AuthorizationSource } from '../../api/crds/authorization-policy.ts';
+import type { MeshConfig } from '../../api/config.ts';
+import { identityName } from '../../api/names.ts';
+import { parseCidr } from '../cidr.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import type { Authorization, Clients, PathMatch, RequestMatch } from './model.ts';
 import { ALL_NETWORKS } from './default-policy.ts';
 
 /** A policy that cannot be followed; the message names the field. */
@@ -35,6 +35,22 @@ export function authorizationsOf(policy: AuthorizationPolicy, port: number, with
     action: known,
     ...(requests.length > 0 && { requests }),
   }));
+}
+
+/** Any port and route will do to find out whether the fields can be followed: none of the checks depends on them but that of paths. */
+const ANY_PORT = 0;
+
+/** Why a policy cannot be followed, with the field; undefined when it can. */
+export function authorizationProblem(policy: AuthorizationPolicy, config: Names): string | undefined {
+  const kind = policy.spec.target?.kind ?? 'Namespace';
+  const within = kind === 'HTTPRoute' || kind === 'GRPCRoute' ? [] : undefined;
+  try {
+    authorizationsOf(policy, ANY_PORT, within, config);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PolicyInvalid) return error.message;
+    throw error;
+  }
 }
 
 /** Undefined: none of the operations is about this port. []: about every request. */

@@ -1,4 +1,4 @@
-import type { Authorization, Clients } from '../model.ts';
+import type { Authorization, Clients } from './model.ts';
 
 /** Linkerd's names for what a port allows when no resource says anything. */
 export const DEFAULT_POLICIES = [

@@ -1,6 +1,6 @@
-import type { Container, Pod, Probe } from '../../../lib/kube/types.ts';
-import { allContainers } from '../../cluster/mesh.ts';
-import type { RequestMatch } from '../model.ts';
+import type { Container, Pod, Probe } from '../kube/types.ts';
+import { allContainers } from '../mesh/pods.ts';
+import type { RequestMatch } from './model.ts';
 
 /** Path of the standard health service, which gRPC probes call. */
 const GRPC_HEALTH = '/grpc.health.v1.Health/Check';
