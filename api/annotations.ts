@@ -22,6 +22,7 @@ export type ConfigKey = (typeof CONFIG_KEYS)[number];
 export const TRAFFIC_KEYS = {
   'retry-http': 'retry.linkerd.io/http',
   'retry-grpc': 'retry.linkerd.io/grpc',
+  'retry-methods': undefined,
   'retry-limit': 'retry.linkerd.io/limit',
   'retry-timeout': 'retry.linkerd.io/timeout',
   'retry-backoff-base': undefined,

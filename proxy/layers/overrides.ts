@@ -13,7 +13,7 @@ const MAX_RETRIES = 100;
 
 /** Linkerd's figures for a route without retries of its own. */
 const NEW_RETRY: RetryPolicy = {
-  maxRetries: 1, maxRequestBytes: 64 * 1024, perTryMs: 0, budget: null,
+  maxRetries: 1, maxRequestBytes: 64 * 1024, perTryMs: 0, budget: null, methods: null,
   backoff: { minMs: 25, maxMs: 250, jitter: 1, respectRetryAfter: false }, conditions: { statuses: [], grpc: [], noResponse: false },
 };
 

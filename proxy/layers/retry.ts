@@ -19,6 +19,8 @@ export interface RetryConfig {
   /** from the start of a try to its response head, milliseconds; 0 for none */
   perTryMs: number;
   backoff: Backoff;
+  /** requests of other methods are sent once, as if there were no retries; every method when absent */
+  methods?: ReadonlySet<string>;
   /** `grpcStatus` is -1 when there is none; `noResponse`: the connection broke or the try's time was up, and status is the one that the client would be told */
   retryable: (status: number, grpcStatus: number, noResponse: boolean) => boolean;
   /** shared by every exchange of the rule; null for no limit but maxRetries */
@@ -47,7 +49,9 @@ const FINAL: ReadonlySet<ErrorCode> = new Set(['FAIL_FAST', 'NO_ENDPOINTS', 'LOA
  */
 export function retry(config: RetryConfig): Layer {
   const late = new Deadlines<Try>(config.clock, config.perTryMs, (t) => t.late(config.perTryMs));
+  const { methods } = config;
   return (next) => (head, ended, client) => {
+    if (methods !== undefined && !methods.has(head.method)) return next(head, ended, client);
     const x = new Retrying(config, late, next, head, ended, client);
     x.begin();
     return x;

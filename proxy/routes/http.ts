@@ -130,9 +130,9 @@ class RuleBuilder {
     if (r !== null) {
       const { retries, retrySuccesses, retryLimits, retryOverflows } = this.families;
       const [again, success, limit, overflow] = [retries, retrySuccesses, retryLimits, retryOverflows].map((f) => f.with(this.labels));
-      const { maxRetries, maxRequestBytes, perTryMs, backoff } = r;
+      const { maxRetries, maxRequestBytes, perTryMs, backoff, methods } = r;
       service = retry({
-        clock, random, maxRetries, maxRequestBytes, perTryMs, backoff, fail,
+        clock, random, maxRetries, maxRequestBytes, perTryMs, backoff, fail, ...(methods && { methods }),
         retryable: retryable(r.conditions),
         budget: r.budget === null ? null : budgets.get(this.rule.key, r.budget),
         onRetry: () => { again!.value++; }, onSuccess: () => { success!.value++; }, onLimit: () => { limit!.value++; }, onOverflow: () => { overflow!.value++; },

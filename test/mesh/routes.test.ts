@@ -36,7 +36,8 @@ describe('routes, from the API server to the wire', () => {
       service('match', '10.96.0.1', v1.port), service('weights', '10.96.0.2', v1.port), service('change', '10.96.0.3', v1.port), service('policy', '10.96.0.4', v1.port),
       service('broken', '10.96.0.8', v1.port), route('HTTPRoute', 'broken', '[{filters: [{type: ExtensionRef, extensionRef: {group: kubectl-mesh.io, kind: HTTPFault, name: teapot}}]}]'),
       service('sticky', '10.96.0.7', v1.port, { annotations: { 'kubectl-mesh.io/session-affinity': 'cookie:sid' } }), service('sticky', '10.96.0.7', v2.port, { slice: 'sticky-2' }).split('\n---')[1]!,
-      service('annotated', '10.96.0.5', v1.port, { annotations: { 'kubectl-mesh.io/fault-abort': '418' } }), service('failing', '10.96.0.6', 1, { annotations: { 'kubectl-mesh.io/failover': 'v2' } }),
+      service('annotated', '10.96.0.5', v1.port, { annotations: { 'kubectl-mesh.io/fault-abort': '418' } }),
+      service('methods', '10.96.0.9', v1.port, { annotations: { 'kubectl-mesh.io/retry-http': '5xx', 'kubectl-mesh.io/retry-methods': 'GET,HEAD' } }), service('failing', '10.96.0.6', 1, { annotations: { 'kubectl-mesh.io/failover': 'v2' } }),
       route('HTTPRoute', 'match', `
   - backendRefs: [{name: v1, port: 80}]
   - matches: [{headers: [{name: X-Version, value: two}]}, {queryParams: [{name: v, value: "2"}]}, {method: DELETE}, {path: {type: Exact, value: /two}}]
@@ -132,6 +133,11 @@ describe('routes, from the API server to the wire', () => {
     while ((await failing('/')).body !== 'v2') await new Promise((resolve) => { setTimeout(resolve, 5); });
     joined.api.apply(slice!);
     while ((await failing('/')).body !== 'v1') await new Promise((resolve) => { setTimeout(resolve, 5); });
+  });
+
+  it('and annotations: retries of some methods alone', async () => {
+    const send = await client('10.96.0.9');
+    assert.deepEqual([(await send('/fail/1/get')).status, (await send('/fail/1/delete', { method: 'DELETE' })).status], [200, 503]);
   });
 
   it('keep who has the cookie at one endpoint', async () => {

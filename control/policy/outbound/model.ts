@@ -76,6 +76,8 @@ export interface Retry {
   limit: number;
   statuses: StatusRange[];
   codes: GrpcRetryCode[];
+  /** of HTTP requests; empty is every method */
+  methods: string[];
   /** of one try */
   timeoutMs?: number;
   backoff: Backoff;

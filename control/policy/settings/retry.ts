@@ -7,6 +7,7 @@ import type { Reader } from './read.ts';
 export interface RetrySettings {
   statuses?: StatusRange[];
   codes?: GrpcRetryCode[];
+  methods?: string[];
   limit?: number;
   timeoutMs?: number;
   backoffBaseMs?: number;
@@ -27,6 +28,7 @@ export function readRetry(reader: Reader): RetrySettings {
   return defined({
     statuses: reader.read('retry-http', 'a list of 5xx, gateway-error, 503 or 500-504, parted by commas', statusRanges),
     codes: reader.read('retry-grpc', `a list of ${GRPC_RETRY_CODES.join(', ')}`, grpcCodes),
+    methods: reader.read('retry-methods', 'a list of methods such as GET,HEAD', methods),
     limit: reader.integer('retry-limit', 0, MAX_RETRIES),
     timeoutMs: reader.duration('retry-timeout', { positive: true }),
     backoffBaseMs: reader.duration('retry-backoff-base', { positive: true }),
@@ -48,13 +50,13 @@ export function readTimeouts(reader: Reader): Timeouts {
 
 /** The policy that settings make; none unless they say what is retried. */
 export function retryPolicy(settings: RetrySettings, protocol: 'http' | 'grpc'): Retry | undefined {
-  const { statuses = [], codes = [], limit = RETRY_DEFAULTS.limit, timeoutMs } = settings;
+  const { statuses = [], codes = [], methods: ofMethods = [], limit = RETRY_DEFAULTS.limit, timeoutMs } = settings;
   if ((protocol === 'http' ? statuses : codes).length === 0 || limit === 0) return undefined;
   const minMs = settings.backoffBaseMs ?? Math.min(RETRY_DEFAULTS.backoffBaseMs, settings.backoffMaxMs ?? Infinity);
   const { budgetRatio, budgetMinPerSecond, budgetWindowMs } = settings;
   const budgeted = budgetRatio !== undefined || budgetMinPerSecond !== undefined || budgetWindowMs !== undefined;
   return {
-    limit, statuses, codes,
+    limit, statuses, codes, methods: ofMethods,
     ...(timeoutMs !== undefined && { timeoutMs }),
     backoff: {
       minMs,
@@ -86,6 +88,12 @@ function statusRange(word: string): StatusRange | undefined {
   if (!match) return undefined;
   const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])];
   return from <= to ? { from, to } : undefined;
+}
+
+/** RFC 9110 9.1: a method is a token, and its case counts. */
+function methods(text: string): string[] | undefined {
+  const words = text.split(',').map((word) => word.trim());
+  return words.every((word) => /^[A-Z][A-Z-]*$/.test(word)) ? [...new Set(words)] : undefined;
 }
 
 function grpcCodes(text: string): GrpcRetryCode[] | undefined {

@@ -52,6 +52,7 @@ describe('traffic settings', () => {
     const bad: Partial<Record<TrafficKey, string[]>> = {
       'retry-http': ['', '6xx', '504-500', '99', '5xx,', 'success'],
       'retry-grpc': ['', 'ok', 'unavailable,not-found'],
+      'retry-methods': ['', 'get', 'GET,', 'G T'],
       'retry-limit': ['-1', '1.5', '101', 'two'],
       'timeout-request': ['5', '-1s', 'soon', '1y'],
       'retry-timeout': ['0', '0s'],

@@ -83,6 +83,7 @@ function retry(r: Plain<HttpRoute_Retry> | Plain<GrpcRoute_Retry> | undefined, c
   const b = r.budget;
   return {
     maxRetries: r.maxRetries, maxRequestBytes: r.maxRequestBytes, perTryMs: millisOf(r.timeout), backoff: backoffOf(r.backoff), conditions,
+    methods: 'methods' in r && r.methods.length > 0 ? new Set(r.methods) : null,
     budget: b === undefined ? null : { ratio: b.ratio, minPerSecond: b.minPerSecond, windowMs: millisOf(b.window) || 10_000 },
   };
 }

@@ -47,6 +47,8 @@ export interface RetryPolicy {
   perTryMs: number;
   backoff: Backoff;
   conditions: RetryConditions;
+  /** requests of other methods are sent once; null for every method */
+  methods: ReadonlySet<string> | null;
   budget: { ratio: number; minPerSecond: number; windowMs: number } | null;
 }
 

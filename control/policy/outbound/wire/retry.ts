@@ -10,6 +10,7 @@ const MAX_REQUEST_BYTES = 65_536;
 export function httpRetry(retry: Retry): MessageInitShape<typeof HttpRoute_RetrySchema> {
   return {
     ...common(retry),
+    methods: retry.methods,
     conditions: { statusRanges: retry.statuses.map(({ from, to }) => ({ start: from, end: to })), noResponse: true },
   };
 }
