@@ -1,72 +1,20 @@
 /** Decides who may talk to a port: linkerd2-proxy-api inbound.proto Authz, compiled once an update. */
 import type { Plain } from '../../lib/grpc/wire.ts';
 import { parseCidr, type Cidr } from '../../lib/cidr.ts';
+import { identityTest, Judge, networkTest, type JudgedRule, type JudgedVerdict, type Peer } from '../../lib/authz/judge.ts';
 import type { Authz, Network } from '../../api/gen/inbound_pb.js';
 import { ipText } from '../discover/convert.ts';
-import type { RequestHead } from '../message/contract.ts';
-import { strictMatch, type Matcher } from './route-match.ts';
+import { strictMatch } from './route-match.ts';
 
-/** What is known of a client when it is judged. */
-export interface Peer {
-  ip: string;
-  /** it came over mesh TLS */
-  tls: boolean;
-  /** '' when it showed no certificate */
-  identity: string;
-}
+export { Judge };
+export type { Peer };
 
-export interface Rule {
+export interface Rule extends JudgedRule {
   /** metric labels: authz_group, authz_kind, authz_name */
   labels: Record<string, string>;
-  action: 'allow' | 'deny' | 'audit';
-  /** which requests it is about, any one of them; empty for all, and for bytes that are not looked into */
-  requests: readonly Matcher[];
-  permits: (peer: Peer) => boolean;
 }
 
-export interface Verdict {
-  allowed: boolean;
-  /** what decided; null when nothing permits */
-  rule: Rule | null;
-  /** every AUDIT that applies */
-  audits: readonly Rule[];
-}
-
-const NONE: readonly Rule[] = [];
-
-/** The rules that are about one client. A DENY that applies wins over every ALLOW; an AUDIT lets pass and is counted; what nothing permits is denied. */
-export class Judge {
-  private readonly denies: readonly Rule[];
-  private readonly allows: readonly Rule[];
-  private readonly audits: readonly Rule[];
-  /** the answer to every request, when none of the rules looks at requests */
-  private readonly fixed: Verdict | null;
-
-  constructor(rules: readonly Rule[], peer: Peer) {
-    const about = rules.filter((r) => r.permits(peer));
-    this.denies = about.filter((r) => r.action === 'deny');
-    this.allows = about.filter((r) => r.action === 'allow');
-    this.audits = about.filter((r) => r.action === 'audit');
-    this.fixed = about.every((r) => r.requests.length === 0) ? this.decide(() => true) : null;
-  }
-
-  request(head: RequestHead): Verdict {
-    return this.fixed ?? this.decide((r) => r.requests.length === 0 || r.requests.some((m) => m(head)));
-  }
-
-  /** For bytes that are not looked into: an ALLOW or AUDIT with conditions does not apply, and a DENY always does. */
-  connection(): Verdict {
-    return this.fixed ?? this.decide((r) => r.action === 'deny' || r.requests.length === 0);
-  }
-
-  private decide(applies: (r: Rule) => boolean): Verdict {
-    const audits = this.audits.length === 0 ? NONE : this.audits.filter(applies);
-    const denied = this.denies.find(applies);
-    if (denied !== undefined) return { allowed: false, rule: denied, audits };
-    const rule = this.allows.find(applies) ?? audits[0] ?? null;
-    return { allowed: rule !== null, rule, audits };
-  }
-}
+export type Verdict = JudgedVerdict<Rule>;
 
 /** By the numbers of Authz.Action. */
 const ACTIONS = ['allow', 'deny', 'audit'] as const;
@@ -84,9 +32,7 @@ export function compileAuthz(a: Plain<Authz>): Rule {
 }
 
 function compileNetwork(n: Plain<Network>): (ip: string) => boolean {
-  const net = cidr(n.net);
-  const except = n.except.map(cidr);
-  return (ip) => net !== null && net.contains(ip) && !except.some((e) => e?.contains(ip) === true);
+  return networkTest(cidr(n.net), n.except.map(cidr));
 }
 
 function cidr(n: Plain<Network>['net']): Cidr | null {
@@ -100,10 +46,7 @@ function compileAuthn(a: Plain<Authz>): (peer: Peer) => boolean {
   const clients = permit.value.clients;
   if (clients.case === 'unauthenticated') return (peer) => peer.tls;
   if (clients.case !== 'identities') return () => false;
-  const names = new Set(clients.value.identities.map((i) => i.name));
-  const suffixes = clients.value.suffixes.map((s) => s.parts.join('.'));
-  // An empty suffix is `*`: any identity at all.
-  return ({ identity }) => identity !== '' && (names.has(identity) || suffixes.some((s) => s === '' || identity.endsWith(`.${s}`)));
+  return identityTest(clients.value.identities.map((i) => i.name), clients.value.suffixes.map((s) => s.parts));
 }
 
 /** Linkerd's default policies, for ports that the control plane has said nothing about yet. */

@@ -72,8 +72,8 @@ const PLAIN = { table: null, limiter: null, ips: [] };
 /** A policy's answers for one client. */
 export class PeerJudge {
   private readonly peer: Peer;
-  private readonly whole: Judge;
-  private readonly byRules = new Map<readonly Rule[], Judge>();
+  private readonly whole: Judge<Rule>;
+  private readonly byRules = new Map<readonly Rule[], Judge<Rule>>();
 
   constructor(peer: Peer, rules: readonly Rule[]) {
     this.peer = peer;
