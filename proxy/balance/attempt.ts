@@ -6,14 +6,12 @@ import { FAILED_GRPC } from '../message/grpc-status.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { ReplayBuffer } from './replay.ts';
 
 /** What an attempt needs of the exchange that it belongs to. */
 export interface AttemptOwner {
   readonly config: { balancer: { clock: Clock } };
   readonly head: RequestHead;
   readonly client: ResponseStream;
-  readonly replay: ReplayBuffer;
   done: boolean;
   /** request bytes given back to the client so far, over all tries */
   credited: number;
@@ -21,6 +19,8 @@ export interface AttemptOwner {
   refused(endpoint: Endpoint): boolean;
   /** ends the exchange with an answer of the proxy */
   fail(error: ProxyError): void;
+  /** something of an answer is about to pass: the request goes nowhere else */
+  commit(): void;
   answerHead(head: ResponseHead): ResponseHead;
 }
 
@@ -61,7 +61,7 @@ export class Attempt implements ResponseStream {
   }
 
   informational(head: ResponseHead): void {
-    this.owner.replay.drop();
+    this.owner.commit();
     this.owner.client.informational(head);
   }
 
@@ -69,7 +69,7 @@ export class Attempt implements ResponseStream {
     const { endpoint, owner } = this;
     this.answered = true;
     endpoint.alive();
-    owner.replay.drop();
+    owner.commit();
     const now = owner.config.balancer.clock.now();
     if (endpoint.judged) this.judge(head, now);
     else endpoint.observe(now - this.startedAt, now);

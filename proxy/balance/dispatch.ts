@@ -40,7 +40,10 @@ const MAX_REPLAY = 64 * 1024;
 class Dispatched implements RequestStream {
   readonly config: DispatchConfig;
   readonly client: ResponseStream;
-  readonly replay: ReplayBuffer;
+  /** the request so far; null when it has no body */
+  private readonly replay: ReplayBuffer | null;
+  /** something of an answer has passed */
+  private committed = false;
   readonly head: RequestHead;
   done = false;
   private current: Attempt | null = null;
@@ -60,7 +63,7 @@ class Dispatched implements RequestStream {
     this.config = config;
     this.head = head;
     this.client = client;
-    this.replay = new ReplayBuffer(MAX_REPLAY, ended);
+    this.replay = ended ? null : new ReplayBuffer(MAX_REPLAY);
   }
 
   begin(): void {
@@ -140,15 +143,15 @@ class Dispatched implements RequestStream {
     const attempt = new Attempt(this, endpoint, this.config.balancer.clock.now(), probe);
     this.current = attempt;
     const { observe } = this.config;
-    const up = endpoint.call(conn, this.head, this.replay.bodiless, observe === undefined ? attempt : observe(this.head, endpoint, attempt));
+    const up = endpoint.call(conn, this.head, this.replay === null, observe === undefined ? attempt : observe(this.head, endpoint, attempt));
     if (this.current !== attempt || this.done) return;
     this.up = up;
-    this.replay.send(up);
+    this.replay?.send(up);
   }
 
   /** The endpoint did not process the exchange: true when it goes to another one. */
   refused(endpoint: Endpoint): boolean {
-    if (this.done || !this.replay.complete || (this.tried?.length ?? 0) + 1 >= this.config.maxTries) return false;
+    if (this.done || this.committed || this.replay?.complete === false || (this.tried?.length ?? 0) + 1 >= this.config.maxTries) return false;
     this.current = null;
     this.up = null;
     (this.tried ??= []).push(endpoint);
@@ -164,7 +167,13 @@ class Dispatched implements RequestStream {
     this.done = true;
     this.config.fail(this.head, this.client, error);
     // The rest of the request goes nowhere: whoever sends it may stop. What asked for a tunnel has nothing more to send.
-    if (this.returned && !this.replay.ended && this.head.upgrade === '' && this.head.method !== 'CONNECT') this.client.reset(RESET.noError);
+    if (this.returned && this.replay?.ended === false && this.head.upgrade === '' && this.head.method !== 'CONNECT') this.client.reset(RESET.noError);
+  }
+
+  /** The request is not needed any more. */
+  commit(): void {
+    this.committed = true;
+    this.replay?.drop();
   }
 
   /** The head as the client gets it. */
@@ -174,13 +183,13 @@ class Dispatched implements RequestStream {
 
   data(buf: Buffer, start: number, end: number): void {
     if (this.done) return;
-    this.replay.data(buf, start, end, this.up === null);
+    this.replay?.data(buf, start, end, this.up === null);
     this.up?.data(buf, start, end);
   }
 
   end(trailers: Fields | null): void {
     if (this.done) return;
-    this.replay.end(trailers);
+    this.replay?.end(trailers);
     this.up?.end(trailers);
   }
 

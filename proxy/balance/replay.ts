@@ -1,7 +1,7 @@
 import type { Fields, RequestStream } from '../message/contract.ts';
 
 /**
- * The part of a request that has passed, kept so that it can be sent again: at most `limit` bytes once it has been sent somewhere; before
+ * The part of a request with a body that has passed, kept so that it can be sent again: at most `limit` bytes once it has been sent somewhere; before
  * that everything, which the contract's window bounds.
  */
 export class ReplayBuffer {
@@ -9,16 +9,12 @@ export class ReplayBuffer {
   private chunks: Buffer[] | null = null;
   private bytes = 0;
   private trailers: Fields | null = null;
-  private ended_: boolean;
+  private ended_ = false;
   private lost = false;
   private readonly limit: number;
-  private readonly bare: boolean;
 
-  /** `ended`: the request has no body, as in Service */
-  constructor(limit: number, ended: boolean) {
+  constructor(limit: number) {
     this.limit = limit;
-    this.ended_ = ended;
-    this.bare = ended;
   }
 
   /** false once something is missing */
@@ -29,11 +25,6 @@ export class ReplayBuffer {
   /** the request has been received in full */
   get ended(): boolean {
     return this.ended_;
-  }
-
-  /** the request never had a body */
-  get bodiless(): boolean {
-    return this.bare;
   }
 
   /** `unsent`: nobody else has these bytes, so they are kept whatever the limit says */
@@ -54,7 +45,6 @@ export class ReplayBuffer {
 
   /** Sends what there is to a stream that has just been opened. */
   send(up: RequestStream): void {
-    if (this.bare) return;
     if (this.chunks !== null) for (const c of this.chunks) up.data(c, 0, c.length);
     if (this.ended_) up.end(this.trailers);
     if (this.bytes > this.limit) this.drop();

@@ -117,6 +117,11 @@ export class Tiers {
       const e = tiers[0]!.draw(now, random);
       if (e !== null) return e;
     }
+    return this.search(now, tried, key);
+  }
+
+  /** Apart from pick(), whose every call would make an object for what these closures see. */
+  private search(now: number, tried: readonly Endpoint[] | null, key: number): Endpoint | null {
     const up = (e: Endpoint): boolean => e.available(now);
     const fresh = tried === null ? up : (e: Endpoint): boolean => e.available(now) && !tried.includes(e);
     return this.first(now, key, fresh) ?? (tried === null ? null : this.first(now, key, up));

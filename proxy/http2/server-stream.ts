@@ -59,11 +59,11 @@ export class ServerStream extends Stream implements ResponseStream {
     }
     this.tunnel = switched || succeeds;
     this.conn.headers.response(this.id, switched ? new ResponseHead(200, withoutProof(head.fields)) : head);
-    queueMicrotask(this.answerEarly);
+    queueMicrotask(() => this.answerEarly());
   }
 
   /** What came before the answer goes into the tunnel, or nowhere. */
-  private readonly answerEarly = (): void => {
+  private answerEarly(): void {
     const early = this.early;
     if (early === null || this.closed) return;
     this.early = null;
@@ -73,7 +73,7 @@ export class ServerStream extends Stream implements ResponseStream {
     early.take(bytes, 0, bytes.length);
     if (bytes.length > 0) this.peer!.data(bytes, 0, bytes.length);
     if (this.remoteEnded) this.peer!.end(null);
-  };
+  }
 
   sent(): void {
     this.localEnded = true;

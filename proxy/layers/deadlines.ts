@@ -35,7 +35,8 @@ export class Deadlines<T> {
 
   /** `due` is called with the owner after `ms`, unless it is cancelled before. `now`: clock.now() of this moment. */
   set(owner: T, now: number): Deadline<T> {
-    const d = new Deadline(now + this.ms, owner);
+    // Whole milliseconds: a fraction would be an object of its own.
+    const d = new Deadline(Math.ceil(now + this.ms), owner);
     if (this.last === null) this.first = d;
     else {
       this.last.after = d;

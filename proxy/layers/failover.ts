@@ -32,7 +32,9 @@ class Failover implements RequestStream {
   credited = 0;
   private readonly choices: readonly Choice[];
   private readonly head: RequestHead;
-  private readonly replay: ReplayBuffer;
+  /** the request so far; null when it has no body */
+  private readonly replay: ReplayBuffer | null;
+  private committed = false;
   private readonly first: Choice;
   /** place of the last one that was looked at after the first */
   private at = -1;
@@ -45,23 +47,23 @@ class Failover implements RequestStream {
     this.first = first;
     this.head = head;
     this.client = client;
-    this.replay = new ReplayBuffer(MAX_REPLAY, ended);
+    this.replay = ended ? null : new ReplayBuffer(MAX_REPLAY);
   }
 
   begin(choice: Choice): void {
     const answer = new Answer(this);
     this.answer = answer;
     this.up = null;
-    const up = choice.service(this.head, this.replay.bodiless, answer);
+    const up = choice.service(this.head, this.replay === null, answer);
     // It may have been answered at once, and the request be on its way elsewhere.
     if (this.answer !== answer) return;
     this.up = up;
-    if (!answer.begun) this.replay.send(up);
+    if (!answer.begun) this.replay?.send(up);
   }
 
   /** The backend in use has nobody: true when the request goes to another one. */
   goOn(): boolean {
-    if (this.over || !this.replay.complete) return false;
+    if (this.over || this.committed || this.replay?.complete === false) return false;
     while (++this.at < this.choices.length) {
       const other = this.choices[this.at]!;
       if (other === this.first || !other.usable()) continue;
@@ -73,16 +75,17 @@ class Failover implements RequestStream {
 
   /** The answer is the client's: the request is not needed any more. */
   commit(): void {
-    this.replay.drop();
+    this.committed = true;
+    this.replay?.drop();
   }
 
   data(buf: Buffer, start: number, end: number): void {
-    this.replay.data(buf, start, end, this.up === null);
+    this.replay?.data(buf, start, end, this.up === null);
     this.up?.data(buf, start, end);
   }
 
   end(trailers: Fields | null): void {
-    this.replay.end(trailers);
+    this.replay?.end(trailers);
     this.up?.end(trailers);
   }
 

@@ -55,7 +55,8 @@ function matches(f: Fault, head: RequestHead): boolean {
 
 /** A request that is held back: what arrives of it meanwhile is kept, which its window bounds, since nobody gives credit for it. */
 class Delayed implements RequestStream {
-  private readonly kept: ReplayBuffer;
+  /** null when the request has no body */
+  private readonly kept: ReplayBuffer | null;
   private readonly clock: Clock;
   private timer: Timer | null;
   private up: RequestStream | null = null;
@@ -63,23 +64,23 @@ class Delayed implements RequestStream {
 
   constructor(clock: Clock, ms: number, next: Service, head: RequestHead, ended: boolean, client: ResponseStream) {
     this.clock = clock;
-    this.kept = new ReplayBuffer(0, ended);
+    this.kept = ended ? null : new ReplayBuffer(0);
     this.timer = clock.after(ms, () => {
       this.timer = null;
       const up = next(head, ended, client);
       if (this.over) return;
       this.up = up;
-      this.kept.send(up);
+      this.kept?.send(up);
     });
   }
 
   data(buf: Buffer, start: number, end: number): void {
-    if (this.up === null) this.kept.data(buf, start, end, true);
+    if (this.up === null) this.kept?.data(buf, start, end, true);
     else this.up.data(buf, start, end);
   }
 
   end(trailers: Fields | null): void {
-    if (this.up === null) this.kept.end(trailers);
+    if (this.up === null) this.kept?.end(trailers);
     else this.up.end(trailers);
   }
 

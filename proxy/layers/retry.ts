@@ -74,7 +74,10 @@ class Retrying implements RequestStream {
   retries = 0;
   done = false;
   private readonly next: Service;
-  private readonly replay: ReplayBuffer;
+  /** the request so far; null when it has no body */
+  private readonly replay: ReplayBuffer | null;
+  /** the request is not kept, or not to be sent again */
+  private lost: boolean;
   private current: Try | null = null;
   private previous: Try | null = null;
   private pause: Timer | null = null;
@@ -89,8 +92,9 @@ class Retrying implements RequestStream {
     this.requestEnded = ended;
     // More than a window cannot be sent at a time.
     const limit = Math.min(config.maxRequestBytes, WINDOW);
-    this.replay = new ReplayBuffer(limit, ended);
-    if (head.contentLength > limit || head.upgrade !== '' || head.method === 'CONNECT') this.replay.drop();
+    this.replay = ended ? null : new ReplayBuffer(limit);
+    this.lost = head.contentLength > limit || head.upgrade !== '' || head.method === 'CONNECT';
+    if (this.lost) this.replay?.drop();
     config.budget?.request();
   }
 
@@ -101,9 +105,9 @@ class Retrying implements RequestStream {
     this.previous = null;
     const t = new Try(this);
     this.current = t;
-    const up = this.next(this.head, this.replay.bodiless, t);
+    const up = this.next(this.head, this.replay === null, t);
     t.started(up);
-    if (this.current === t && !t.over) this.replay.send(up);
+    if (this.replay !== null && this.current === t && !t.over) this.replay.send(up);
   }
 
   /** Whether what a try came to is to be tried again. */
@@ -113,7 +117,7 @@ class Retrying implements RequestStream {
       if (this.retries > 0) config.onSuccess?.();
       return false;
     }
-    if (!this.replay.complete) return false;
+    if (this.lost || this.replay?.complete === false) return false;
     if (this.retries >= config.maxRetries) {
       config.onLimit?.();
       return false;
@@ -137,19 +141,20 @@ class Retrying implements RequestStream {
 
   /** From here on the response is the client's. */
   commit(): void {
-    this.replay.drop();
+    this.lost = true;
+    this.replay?.drop();
   }
 
   data(buf: Buffer, start: number, end: number): void {
     if (this.done) return;
-    this.replay.data(buf, start, end, this.current === null);
+    this.replay?.data(buf, start, end, this.current === null);
     this.current?.up?.data(buf, start, end);
   }
 
   end(trailers: Fields | null): void {
     if (this.done) return;
     this.requestEnded = true;
-    this.replay.end(trailers);
+    this.replay?.end(trailers);
     this.current?.up?.end(trailers);
   }
 
