@@ -176,6 +176,21 @@ describe('routes of the Gateway API', () => {
     await waitFor('no fault', async () => (await ask('faulty', { path: '/' }))[0]!.status === 200);
   });
 
+  it('inject the faults that they refer to', async () => {
+    await apply(service('teapot', { version: 'v1' }));
+    await apply(route('teapot', 'teapot', [{ filters: [{ type: 'ExtensionRef', extensionRef: { group: 'kubectl-mesh.io', kind: 'HTTPFault', name: 'teapot' } }] }]));
+    assert.deepEqual(await conditionsOf('teapot'), ['Accepted True Accepted', 'ResolvedRefs False FilterNotFound']);
+    await waitFor('requests to fail', async () => (await ask('teapot', { path: '/' }))[0]!.status === 500);
+    await apply({ apiVersion: 'kubectl-mesh.io/v1alpha1', kind: 'HTTPFault', metadata: { name: 'teapot', namespace: NAMESPACE }, spec: { abort: { httpStatus: 418 }, matches: [{ headers: [{ name: 'x-test', value: 'yes' }] }] } });
+    await waitFor('the fault to be found', async () => (await conditionsOf('teapot'))[1] === 'ResolvedRefs True ResolvedRefs');
+    await waitFor('other requests to pass', async () => (await ask('teapot', { path: '/' }))[0]!.status === 200);
+    assert.equal((await ask('teapot', { path: '/', headers: { 'x-test': 'yes' } }))[0]!.status, 418);
+    await waitFor('the status of the fault', async () => {
+      const { status } = await kube().json<{ status?: { conditions: { status: string }[] } }>('read the fault', ['get', 'httpfault', 'teapot', '-n', NAMESPACE]);
+      return status?.conditions[0]?.status === 'True';
+    });
+  });
+
   it('that cannot be followed say why, and what can stays in force', async () => {
     await apply(service('partly', { version: 'v1' }));
     await apply(route('partly', 'partly', [{ backendRefs: [to('web-v2')] }, { matches: [{ path: { type: 'RegularExpression', value: '(' } }], backendRefs: [to('web-v1')] }], { annotations: { 'kubectl-mesh.io/retry-limit': 'often' } }));
