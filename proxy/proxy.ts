@@ -166,10 +166,10 @@ export class Proxy {
       this.adminSockets.values().next().value!.destroy();
     }
     const { log, env } = this.deps;
-    const { name, anchors, leaf } = this.credentials;
+    const { credentials } = this;
     const deps = {
       registry: this.metrics.registry, log, env, ready: () => this.ready, shutdown: () => this.onShutdown(),
-      identity: () => ({ identity: name, chain: leaf?.chain ?? '', anchors }),
+      identity: () => ({ identity: credentials.name, chain: credentials.leaf?.chain ?? '', anchors: credentials.anchors }),
     };
     this.core.serve(socket, 1, adminService(deps, loopback), Buffer.alloc(0), false);
   }
