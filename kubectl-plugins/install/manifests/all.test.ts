@@ -23,7 +23,7 @@ describe('manifests of install', () => {
   });
 
   it('lead canaries only where that is wanted, by a Deployment that may do nothing else', () => {
-    const about = (flags: object) => manifests(defaultConfig(flags)).filter((o) => o.metadata.name.endsWith('mesh-canary')).map((o) => o.kind);
+    const about = (flags: Record<string, unknown>) => manifests(defaultConfig(flags)).filter((o) => o.metadata.name.endsWith('mesh-canary')).map((o) => o.kind);
     assert.deepEqual(about({}), []);
     assert.deepEqual(about({ canary: true }), ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding', 'Deployment']);
     const changes = (name: string) => JSON.stringify(manifests(defaultConfig({ canary: true })).find((o) => o.kind === 'ClusterRole' && o.metadata.name === `kubectl-mesh:${name}`)).match(/"deployments"[^{]*"patch"/);
