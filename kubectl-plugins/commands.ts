@@ -1,3 +1,4 @@
+import { authz } from './authz/command.ts';
 import { canary } from './canary/command.ts';
 import { check } from './check/command.ts';
 import { complete } from './complete/command.ts';
@@ -16,4 +17,4 @@ import { uninstall } from './uninstall/command.ts';
 import { version } from './version/command.ts';
 
 /** Every command, in the order in which help lists them. */
-export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, split, canary, fault, version, uninstall, completion, complete];
+export const COMMANDS: readonly Command[] = [install, check, identity, inject, uninject, stat, edges, tap, authz, split, canary, fault, version, uninstall, completion, complete];

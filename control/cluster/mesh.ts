@@ -2,7 +2,7 @@ import type { MeshConfig } from '../../api/config.ts';
 import { CONTAINERS, identityName, LABELS } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
 import type { Container, Pod, Service, ServicePort } from '../../lib/kube/types.ts';
-import { allContainers, annotation, namedPorts } from '../../lib/mesh/pods.ts';
+import { allContainers, annotation, skipsProxy } from '../../lib/mesh/pods.ts';
 import { portSet } from '../../lib/mesh/port-set.ts';
 import type { ClusterView } from './view.ts';
 
@@ -16,8 +16,7 @@ export function isMeshed(pod: Pod, config: MeshConfig): boolean {
 /** Whether the proxy takes connections to this port: not the ports that skip it, nor the proxy's own, which are served in the clear. */
 export function isProxied(pod: Pod, port: number, view: ClusterView, config: MeshConfig): boolean {
   if (!isMeshed(pod, config) || port === PORTS.admin || port === PORTS.tap) return false;
-  const skipped = annotation(pod, 'skip-inbound-ports', view) ?? config.proxy.skipInboundPorts.join(',');
-  return !portSet(skipped, namedPorts(pod))(port);
+  return !skipsProxy(pod, port, view, config);
 }
 
 /** appProtocol values that mark a port opaque. */

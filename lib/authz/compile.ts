@@ -3,8 +3,9 @@ import type { MeshConfig } from '../../api/config.ts';
 import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
 import { PORTS } from '../../api/ports.ts';
 import type { GrpcRoute, HttpRoute } from '../kube/gateway-api.ts';
-import type { EndpointSlice, Namespace, Pod } from '../kube/types.ts';
+import type { EndpointSlice, Pod } from '../kube/types.ts';
 import { allContainers, annotation, isOpaquePort } from '../mesh/pods.ts';
+import type { Namespaces } from '../mesh/pods.ts';
 import type { Authorization, InboundPolicy, InboundRoute, RequestMatch } from './model.ts';
 import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy } from './default-policy.ts';
 import type { DefaultPolicy } from './default-policy.ts';
@@ -15,8 +16,7 @@ import { aimAt } from './targets.ts';
 export type AimedRoute = { kind: 'HTTPRoute'; object: HttpRoute } | { kind: 'GRPCRoute'; object: GrpcRoute } | { kind: 'TLSRoute' | 'TCPRoute' };
 
 /** What has to be known of the cluster; keys are namespace/name. The control plane has it from its watches, the plugin from lists. */
-export interface AuthorizationSources {
-  namespace(name: string): Namespace | undefined;
+export interface AuthorizationSources extends Namespaces {
   slices(serviceKey: string): EndpointSlice[];
   route(kind: 'HTTPRoute' | 'GRPCRoute', key: string): AimedRoute | undefined;
   /** those of a namespace, by name */
@@ -38,7 +38,7 @@ export const DETECT_TIMEOUT_MS = 10_000;
 
 /** The policy of one port of a pod. */
 export function compileInbound(pod: Pod, port: number, view: AuthorizationSources, config: PolicyConfig, policies: FollowedPolicies): InboundPolicy {
-  const name = defaultPolicyOf(pod, view, config);
+  const { name } = defaultPolicyOf(pod, view, config);
   const proxys = port === PORTS.admin || port === PORTS.tap;
   const probes = probeRequests(pod, port);
   const probeRoute: InboundRoute = {
@@ -82,9 +82,9 @@ function plain(authorizations: Authorization[]): Authorization[] {
   return authorizations.filter((one) => one.requests === undefined);
 }
 
-/** An annotation that is no policy is passed over: the injector tells about it. */
-function defaultPolicyOf(pod: Pod, view: AuthorizationSources, config: PolicyConfig): DefaultPolicy {
+/** The default policy of a pod, and who chose it. An annotation that is no policy is passed over: the injector tells about it. */
+export function defaultPolicyOf(pod: Pod, view: Namespaces, config: PolicyConfig): { name: DefaultPolicy; chosenBy: 'annotation' | 'install' } {
   const wanted = annotation(pod, 'default-inbound-policy', view)?.trim();
-  if (wanted !== undefined && isDefaultPolicy(wanted)) return wanted;
-  return config.proxy.defaultInboundPolicy as DefaultPolicy;
+  if (wanted !== undefined && isDefaultPolicy(wanted)) return { name: wanted, chosenBy: 'annotation' };
+  return { name: config.proxy.defaultInboundPolicy as DefaultPolicy, chosenBy: 'install' };
 }

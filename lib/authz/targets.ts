@@ -1,8 +1,7 @@
 /** Which policies are about a port of a pod. */
 import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
-import { LABELS } from '../../api/names.ts';
 import type { Pod } from '../kube/types.ts';
-import { ownerOf } from '../mesh/pods.ts';
+import { belongsTo } from '../mesh/pods.ts';
 import { httpMatches } from '../mesh/route-matches.ts';
 import type { AuthorizationSources } from './compile.ts';
 import type { RequestMatch } from './model.ts';
@@ -20,14 +19,8 @@ export function aimAt(policy: AuthorizationPolicy, pod: Pod, port: number, view:
     case 'Service': return serves(pod, port, `${pod.metadata.namespace}/${name}`, view) ? whole : null;
     case 'HTTPRoute':
     case 'GRPCRoute': return routed(kind, `${pod.metadata.namespace}/${name}`, pod, port, view);
-    default: return belongs(pod, kind.toLowerCase(), name) ? whole : null;
+    default: return belongsTo(pod, kind.toLowerCase(), name) ? whole : null;
   }
-}
-
-function belongs(pod: Pod, kind: string, name: string): boolean {
-  if (pod.metadata.labels?.[`${LABELS.ownerPrefix}${kind}`] === name) return true;
-  const owner = ownerOf(pod);
-  return owner?.kind === kind && owner.name === name;
 }
 
 /** The route's own status tells what is wrong with it. */

@@ -18,6 +18,12 @@ export function isOpaquePort(pod: Pod, port: number, view: Namespaces, config: {
   return portSet(opaque, namedPorts(pod))(port);
 }
 
+/** Whether connections to this port of a meshed pod are kept from its proxy. */
+export function skipsProxy(pod: Pod, port: number, view: Namespaces, config: { proxy: { skipInboundPorts: string[] } }): boolean {
+  const skipped = annotation(pod, 'skip-inbound-ports', view) ?? config.proxy.skipInboundPorts.join(',');
+  return portSet(skipped, namedPorts(pod))(port);
+}
+
 export function allContainers(pod: Pod): Container[] {
   return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
 }
@@ -40,4 +46,11 @@ export function ownerOf(pod: Pod): { kind: string; name: string } | undefined {
     return { kind: 'deployment', name: owner.name.slice(0, -hash.length - 1) };
   }
   return { kind: owner.kind.toLowerCase(), name: owner.name };
+}
+
+/** Whether the pod is one of a workload; `kind` in lower case. A pod of a Deployment is one of its ReplicaSet too. */
+export function belongsTo(pod: Pod, kind: string, name: string): boolean {
+  if (pod.metadata.labels?.[`${LABELS.ownerPrefix}${kind}`] === name) return true;
+  const owner = ownerOf(pod);
+  return owner?.kind === kind && owner.name === name;
 }
