@@ -30,7 +30,9 @@ await mainRun({ keep: options.keep, verbose: options.verbose, removeWith: `npm r
   if (options.verbose) process.stdout.write(stdout);
   const report = await readFile(options.report, 'utf8').catch(() => { throw new MeshError(`The conformance suite ended without a report. It said:\n${stdout.split('\n').slice(-20).join('\n')}`); });
   const tests = readTests(stdout);
-  const bad = tests.filter((t) => t.result !== 'PASS');
-  process.stdout.write(`\n${tests.map((t) => `${t.result} ${t.name}`).join('\n')}\n\n${reportLines(report).join('\n')}\nThe report is in ${options.report}.\n${tests.length - bad.length} passed, ${bad.length} failed\n`);
-  if (bad.length > 0 || tests.length === 0) throw new MeshError(`${bad.length || 'All'} tests of Gateway API's conformance suite did not pass. One of them by itself, with all that it says: npm run conformance -- --test NAME --verbose`);
+  // Tests of Gateways are skipped by the suite itself: they are of no profile of a mesh.
+  const ours = tests.filter((t) => t.result !== 'SKIP' || t.name.startsWith('Mesh'));
+  const bad = ours.filter((t) => t.result !== 'PASS');
+  process.stdout.write(`\n${ours.map((t) => `${t.result} ${t.name}`).join('\n')}\n\n${reportLines(report).join('\n')}\nThe report is in ${options.report}.\n${ours.length - bad.length} passed, ${bad.length} failed\n`);
+  if (bad.length > 0 || ours.length === 0) throw new MeshError(`${bad.length || 'All'} tests of Gateway API's conformance suite did not pass. One of them by itself, with all that it says: npm run conformance -- --test NAME --verbose`);
 });

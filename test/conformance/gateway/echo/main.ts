@@ -9,7 +9,11 @@ import { serve } from './server.ts';
 
 async function main([role, ...args]: string[]): Promise<void> {
   if (role === 'client') await run(clientOptions(args), (text) => process.stdout.write(text));
-  else if (role === 'server') await serve(serverOptions(args), { hostname: hostname(), version: '' }, Date.now());
+  else if (role === 'server') {
+    await serve(serverOptions(args), { hostname: hostname(), version: '' }, Date.now());
+    // Pods that are only called from are started without a port, and have to stay.
+    setInterval(() => undefined, 2 ** 30);
+  }
   else throw new UsageError(`"${role ?? ''}" is neither server nor client.`);
 }
 
