@@ -68,7 +68,7 @@ const LIMITS = object('What the new version has to keep to.', {
 const SPEC = object('What becomes of which Deployment, and by which rules.', {
   target: object('The Deployment that runs now.', { name: text('Its name; same namespace.', NAMED) }, { required: ['name'] }),
   service: object('What clients call.', { name: text('Its name; same namespace.', NAMED), port: whole('The port whose traffic is shifted.', 1, 65_535) }, { required: ['name', 'port'] }),
-  images: list('What is new.', object('One container.', { container: text('Name of the container.', NAMED), image: text('Its new image.', { minLength: 1 }) }, { required: ['container', 'image'] }), 16, { minItems: 1 }),
+  images: list('What is new.', object('One container.', { container: text('Name of the container.', NAMED), image: text('Its new image.', { minLength: 1, maxLength: 512 }) }, { required: ['container', 'image'] }), 16, { minItems: 1 }),
   steps: list('Shares of the traffic, one after the other.', object('One step.', { weight: whole('Percent of the traffic.', 0, 100) }, { required: ['weight'] }), 32),
   headers: list('Requests with all of these always go to the new version.', object('One header.', {
     name: text('Name.', { minLength: 1, maxLength: 256 }), value: text('Exact value.', { maxLength: 4096 }),
