@@ -7,24 +7,36 @@ import { share } from '../message/shared.ts';
 const GENERATION_BYTES = 96 * 1024;
 const MAX_BLOCK_BYTES = 4096;
 const SEEN_SLOTS = 2048;
+/** Blocks that came last, by their length; longer ones are not among them. */
+const RECENT_SLOTS = 64;
+const MAX_RECENT_BYTES = 1024;
+
+interface Recent { bytes: Buffer; block: FieldBlock }
 
 /**
  * Parsed field blocks by their raw bytes. A client repeats its field lines with every request, so most blocks need no parsing. The request line is not part of the
  * key (paths are endless), nor is a block with credentials kept. A block is admitted when it is seen for the second time, so unique ones
- * cost a hash and no memory; two generations bound the bytes and let go of what is no longer used.
+ * cost a hash and no memory; two generations bound the bytes and let go of what is no longer used. The last ones are compared as bytes, which makes no string.
  */
 export class HeadCache {
   private young = new Map<string, FieldBlock>();
   private old = new Map<string, FieldBlock>();
   private bytes = 0;
   private readonly seen = new Uint32Array(SEEN_SLOTS);
+  private readonly recent: (Recent | null)[] = Array.from({ length: RECENT_SLOTS }, () => null);
 
   /** The block in buf[start, end): field lines and the empty line after them. */
   get(buf: Buffer, start: number, end: number, limits: Http1Limits): FieldBlock {
+    const n = end - start;
+    const last = this.recent[n % RECENT_SLOTS]!;
+    if (last !== null && last.bytes.length === n && buf.compare(last.bytes, 0, n, start, end) === 0) return last.block;
     const text = latin1(buf, start, end);
-    if (end - start > MAX_BLOCK_BYTES) return parseFieldBlock(buf, start, end, text, 'head', limits.maxFields);
+    if (n > MAX_BLOCK_BYTES) return parseFieldBlock(buf, start, end, text, 'head', limits.maxFields);
     const hit = this.young.get(text);
-    if (hit !== undefined) return hit;
+    if (hit !== undefined) {
+      if (n <= MAX_RECENT_BYTES) this.remember(buf, start, n, hit);
+      return hit;
+    }
     const aged = this.old.get(text);
     if (aged !== undefined) {
       this.keep(text, aged);
@@ -36,6 +48,14 @@ export class HeadCache {
       this.keep(text, block);
     }
     return block;
+  }
+
+  private remember(buf: Buffer, start: number, n: number, block: FieldBlock): void {
+    const slot = n % RECENT_SLOTS;
+    let entry = this.recent[slot]!;
+    if (entry === null || entry.bytes.length !== n) this.recent[slot] = entry = { bytes: Buffer.allocUnsafeSlow(n), block };
+    buf.copy(entry.bytes, 0, start, start + n);
+    entry.block = block;
   }
 
   get size(): number {

@@ -187,14 +187,14 @@ export class Outbox {
   release(stream: Stream): void {
     stream.owed = 0;
     if (stream.queue === null) return;
-    const { capacity } = stream.queue;
+    const freed = stream.queue.release();
     stream.queue = null;
     this.queues!.delete(stream);
     if (stream.waiting) {
       this.waiting.splice(this.waiting.indexOf(stream, this.first), 1);
       stream.waiting = false;
     }
-    this.wire.hold(-capacity);
+    this.wire.hold(-freed);
   }
 
   /** The stream for which most content waits, or null. */

@@ -25,6 +25,25 @@ describe('http2: SendQueue', () => {
     }), { numRuns: 60 });
   });
 
+  it('does not share memory with another queue, whose chunks it may get', () => {
+    const step = fc.record({ queue: fc.nat(2), put: fc.nat(40_000), take: fc.nat(40_000), drop: fc.integer({ min: 0, max: 9 }) });
+    fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const all = [0, 1, 2].map((i) => ({ queue: new SendQueue(), byte: i + 1 }));
+      const out = Buffer.alloc(40_000);
+      for (const { queue: i, put, take, drop } of steps) {
+        const a = all[i]!;
+        a.queue.append(Buffer.alloc(put, a.byte), 0, put);
+        const n = Math.min(take, a.queue.length);
+        a.queue.take(out, 0, n);
+        assert.ok(out.subarray(0, n).every((b) => b === a.byte));
+        if (drop > 0) continue;
+        const { capacity } = a.queue;
+        assert.equal(a.queue.release(), capacity);
+        all[i] = { queue: new SendQueue(), byte: a.byte };
+      }
+    }), { numRuns: 60 });
+  });
+
   it('holds memory in proportion to its content, however small the pieces', () => {
     const queue = new SendQueue();
     for (let i = 0; i < 100_000; i++) queue.append(Buffer.from('x'), 0, 1);

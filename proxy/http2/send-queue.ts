@@ -1,7 +1,9 @@
 /**
  * Content of one stream that its receiver's window, or its socket, has no room for yet. Small pieces share a chunk, so that a
- * queue's memory is in proportion to its content however it was cut.
+ * queue's memory is in proportion to its content however it was cut. Chunks of large bodies come from the process's pool and go back there.
  */
+import { givePiece, PIECE, takePiece } from '../io/pool.ts';
+
 const CHUNK_MIN = 4096;
 
 export class SendQueue {
@@ -28,12 +30,26 @@ export class SendQueue {
       this.end += n;
       from += n;
     }
-    if (from === end) return 0;
-    const chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_MIN, end - from));
-    this.end = buf.copy(chunk, 0, from, end);
-    this.chunks.push(chunk);
-    this.capacity += chunk.length;
-    return chunk.length;
+    let grown = 0;
+    while (from < end) {
+      const rest = end - from;
+      const chunk = rest > PIECE / 2 || this.chunks.length > 0 ? takePiece() : Buffer.allocUnsafeSlow(Math.max(CHUNK_MIN, rest));
+      this.end = buf.copy(chunk, 0, from, Math.min(end, from + chunk.length));
+      from += this.end;
+      this.chunks.push(chunk);
+      grown += chunk.length;
+    }
+    this.capacity += grown;
+    return grown;
+  }
+
+  /** Drops everything; the queue is of no more use. Returns what `capacity` was. */
+  release(): number {
+    const { capacity } = this;
+    for (const chunk of this.chunks) givePiece(chunk);
+    this.chunks = [];
+    this.length = this.capacity = 0;
+    return capacity;
   }
 
   /** Moves the first n (<= length) octets to out[pos]; returns by how much `capacity` shrank. */
@@ -55,6 +71,7 @@ export class SendQueue {
         this.chunks.shift();
         this.start = 0;
         freed += chunk.length;
+        givePiece(chunk);
       }
     }
     this.capacity -= freed;

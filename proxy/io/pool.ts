@@ -12,9 +12,24 @@ export function giveChunk(b: Buffer): void {
   if (free.length < KEEP && b.length === CHUNK) free.push(b);
 }
 
+/** Buffers for content that has to wait, and how many are kept: eight streams' windows. */
+export const PIECE = 16 * 1024;
+const KEEP_PIECES = 128;
+const freePieces: Buffer[] = [];
+
+export function takePiece(): Buffer {
+  return freePieces.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+}
+
+/** Buffers of other sizes are let go of. */
+export function givePiece(b: Buffer): void {
+  if (freePieces.length < KEEP_PIECES && b.length === PIECE) freePieces.push(b);
+}
+
 /** Lets go of the buffers that nobody uses. */
 export function dropChunks(): void {
   free.length = 0;
+  freePieces.length = 0;
 }
 
 export interface Flushable { flush(): void }
