@@ -8,7 +8,7 @@ import type { Sources } from '../routes/context.ts';
 import { failoverChain } from '../routes/failover.ts';
 import { faultFilters, inheritedRetry, inheritedTimeouts, withoutZero } from '../routes/inherit.ts';
 import type { Inherited } from '../routes/inherit.ts';
-import { retryPolicy } from '../settings/retry.ts';
+import { retryPolicy } from '../../../lib/traffic/retry.ts';
 import type { Distribution, GrpcMatch, GrpcRouteModel, HttpRouteModel, OutboundPolicy, OutboundProtocol, OutboundRule, StreamRouteModel } from './model.ts';
 
 /** How long a proxy waits for its application's first bytes before it takes a connection for opaque; Linkerd's value. */

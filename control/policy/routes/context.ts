@@ -5,8 +5,8 @@ import { serviceName } from '../../cluster/target.ts';
 import type { Reference } from '../model.ts';
 import type { Backend } from '../outbound/model.ts';
 import type { Settings } from '../settings/memory.ts';
-import { affinityOf } from '../settings/affinity.ts';
-import type { TrafficSettings } from '../settings/settings.ts';
+import { affinityOf } from '../../../lib/traffic/affinity.ts';
+import type { TrafficSettings } from '../../../lib/traffic/settings.ts';
 
 /** What compilations read from. */
 export interface Sources {

@@ -1,7 +1,7 @@
 import type { Service } from '../../../lib/kube/types.ts';
 import { servicePort } from '../../cluster/mesh.ts';
 import type { Backend } from '../outbound/model.ts';
-import type { FieldProblem } from '../settings/read.ts';
+import type { FieldProblem } from '../../../lib/traffic/read.ts';
 import { serviceBackend, settingsOf } from './context.ts';
 import type { Sources } from './context.ts';
 

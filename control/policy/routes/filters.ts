@@ -4,7 +4,7 @@ import type { RequestMatch } from '../model.ts';
 import type { Filter, Fraction, HeaderChanges, PathChange } from '../outbound/model.ts';
 import { resolveBackend } from './backends.ts';
 import type { RouteContext } from './context.ts';
-import { faultOf } from './fault.ts';
+import { faultOf } from '../../../lib/traffic/http-fault.ts';
 import type { Problems } from './problems.ts';
 
 const HTTP_FAULT = RESOURCES.httpfaults;

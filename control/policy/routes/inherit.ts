@@ -1,9 +1,9 @@
 import { parseDuration } from '../../../lib/duration.ts';
 import type { BackendTrafficPolicy, BackendRef } from '../../../lib/kube/gateway-api.ts';
 import type { Filter, Timeouts } from '../outbound/model.ts';
-import { defined } from '../settings/read.ts';
-import { BUDGET_DEFAULTS } from '../settings/retry.ts';
-import type { RetrySettings } from '../settings/retry.ts';
+import { defined } from '../../../lib/traffic/read.ts';
+import { BUDGET_DEFAULTS } from '../../../lib/traffic/retry.ts';
+import type { RetrySettings } from '../../../lib/traffic/retry.ts';
 import type { RouteContext } from './context.ts';
 
 /** What rules take over: the route's annotations, over those of the service, over the traffic policies of service and backends. */

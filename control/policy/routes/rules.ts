@@ -3,10 +3,10 @@ import type { FilteredBackendRef, GrpcRoute, HttpRoute, HttpRouteRule, SessionPe
 import { grpcMatches, httpMatches } from '../../../lib/mesh/route-matches.ts';
 import type { RequestMatch } from '../model.ts';
 import type { Filter, GrpcMatch, OutboundRule, Distribution, SessionAffinity } from '../outbound/model.ts';
-import { affinityOf } from '../settings/affinity.ts';
-import { defined } from '../settings/read.ts';
-import { MAX_RETRIES, retryPolicy, statusRanges } from '../settings/retry.ts';
-import type { RetrySettings } from '../settings/retry.ts';
+import { affinityOf } from '../../../lib/traffic/affinity.ts';
+import { defined } from '../../../lib/traffic/read.ts';
+import { MAX_RETRIES, retryPolicy, statusRanges } from '../../../lib/traffic/retry.ts';
+import type { RetrySettings } from '../../../lib/traffic/retry.ts';
 import { distribution } from './backends.ts';
 import type { RouteContext } from './context.ts';
 import { compileFilters } from './filters.ts';

@@ -2,8 +2,8 @@ import type { TrafficKey } from '../../../api/annotations.ts';
 import { keyOf } from '../../../lib/kube/store.ts';
 import type { KubeObject } from '../../../lib/kube/types.ts';
 import type { Reference } from '../model.ts';
-import { readSettings } from './settings.ts';
-import type { TrafficSettings } from './settings.ts';
+import { readSettings } from '../../../lib/traffic/settings.ts';
+import type { TrafficSettings } from '../../../lib/traffic/settings.ts';
 
 /** The traffic settings of objects, read once a version, with what each field last was while it could be used. */
 export interface Settings {

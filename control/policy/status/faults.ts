@@ -1,6 +1,6 @@
 import type { HttpFault } from '../../../api/crds/http-fault.ts';
 import type { Condition } from '../../../lib/kube/types.ts';
-import { faultOf } from '../routes/fault.ts';
+import { faultOf } from '../../../lib/traffic/http-fault.ts';
 
 /** What of an HTTPFault cannot be followed, in sentences. */
 export function faultProblems(fault: HttpFault): string[] {

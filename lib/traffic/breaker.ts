@@ -1,4 +1,4 @@
-import type { Breaker } from '../outbound/model.ts';
+import type { Breaker } from './model.ts';
 import type { Reader } from './read.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { parseDuration } from '../../../lib/duration.ts';
-import type { Reference } from '../model.ts';
-import type { Delay, Fault, Fraction } from '../outbound/model.ts';
+import { parseDuration } from '../duration.ts';
+import type { Reference } from '../authz/model.ts';
+import type { Delay, Fault, Fraction } from './model.ts';
 import type { Reader } from './read.ts';
 
 /** Names of the gRPC status codes, in order from 0 (grpc/grpc, doc/statuscodes.md). */

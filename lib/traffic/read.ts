@@ -1,10 +1,13 @@
-import { trafficAnnotation } from '../../../api/annotations.ts';
-import type { TrafficKey } from '../../../api/annotations.ts';
-import { parseDuration } from '../../../lib/duration.ts';
-import type { ObjectMeta } from '../../../lib/kube/types.ts';
+import { trafficAnnotation } from '../../api/annotations.ts';
+import type { TrafficKey } from '../../api/annotations.ts';
+import { parseDuration } from '../duration.ts';
+import type { ObjectMeta } from '../kube/types.ts';
 
 /** A field of an object that cannot be used, and what was made of it instead. */
 export interface FieldProblem { field: string; message: string }
+
+/** `wrong`: the message without what was made of it. */
+export interface SettingProblem extends FieldProblem { wrong: string }
 
 /** What the fields of an object last were, while they could be used. */
 export interface LastGood {
@@ -18,7 +21,7 @@ export interface LastGood {
  * the field counts as absent.
  */
 export class Reader {
-  readonly problems: FieldProblem[] = [];
+  readonly problems: SettingProblem[] = [];
   readonly #metadata: ObjectMeta;
   readonly #lastGood: LastGood | undefined;
 
@@ -41,7 +44,8 @@ export class Reader {
     }
     const last = this.#lastGood?.get(key);
     const instead = last === undefined ? 'it is left out' : `"${last}" stays in force`;
-    this.problems.push({ field: found.key, message: `${found.key} is "${found.value}" and has to be ${expected}; ${instead}` });
+    const wrong = `${found.key} is "${found.value}" and has to be ${expected}`;
+    this.problems.push({ field: found.key, wrong, message: `${wrong}; ${instead}` });
     return last === undefined ? undefined : parse(last.trim());
   }
 

@@ -1,6 +1,6 @@
-import type { ObjectMeta } from '../../../lib/kube/types.ts';
-import type { Reference } from '../model.ts';
-import type { Breaker, Fault, Penalty, SessionAffinity, Timeouts } from '../outbound/model.ts';
+import type { ObjectMeta } from '../kube/types.ts';
+import type { Reference } from '../authz/model.ts';
+import type { Breaker, Fault, Penalty, SessionAffinity, Timeouts } from './model.ts';
 import { readAffinity } from './affinity.ts';
 import { readBreaker } from './breaker.ts';
 import { readFailover } from './failover.ts';
@@ -8,7 +8,7 @@ import type { ServicePortRef } from './failover.ts';
 import { readFault } from './fault.ts';
 import { readPenalty } from './penalty.ts';
 import { Reader } from './read.ts';
-import type { FieldProblem, LastGood } from './read.ts';
+import type { LastGood, SettingProblem } from './read.ts';
 import { readRetry, readTimeouts } from './retry.ts';
 import type { RetrySettings } from './retry.ts';
 
@@ -24,7 +24,7 @@ export interface TrafficSettings {
   slowStartMs: number | undefined;
   penalty: Penalty | undefined;
   fault: Fault | undefined;
-  problems: FieldProblem[];
+  problems: SettingProblem[];
 }
 
 /** `reference` names the object in metrics of its faults. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { hasTrafficSettings, TRAFFIC_KEYS } from '../../../api/annotations.ts';
-import type { TrafficKey } from '../../../api/annotations.ts';
-import { formatDuration } from '../../../lib/duration.ts';
+import { hasTrafficSettings, TRAFFIC_KEYS } from '../../api/annotations.ts';
+import type { TrafficKey } from '../../api/annotations.ts';
+import { formatDuration } from '../duration.ts';
 import { affinityOf } from './affinity.ts';
 import { retryPolicy, statusRanges } from './retry.ts';
 import { readSettings } from './settings.ts';

@@ -1,6 +1,6 @@
-import { parseDuration } from '../../../lib/duration.ts';
-import type { SessionPersistence } from '../../../lib/kube/gateway-api.ts';
-import type { SessionAffinity } from '../outbound/model.ts';
+import { parseDuration } from '../duration.ts';
+import type { SessionPersistence } from '../kube/gateway-api.ts';
+import type { SessionAffinity } from './model.ts';
 import type { Reader } from './read.ts';
 
 /** Name of the cookie when nobody chose one. */

@@ -1,9 +1,9 @@
-import type { FaultDelay, FaultMatch, HttpFault } from '../../../api/crds/http-fault.ts';
-import { parseDuration } from '../../../lib/duration.ts';
-import { RESOURCES } from '../../../lib/kube/resources.ts';
-import type { PathMatch, RequestMatch } from '../model.ts';
-import type { Delay, Fault, Fraction } from '../outbound/model.ts';
-import type { FieldProblem } from '../settings/read.ts';
+import type { FaultDelay, FaultMatch, HttpFault } from '../../api/crds/http-fault.ts';
+import { parseDuration } from '../duration.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import type { PathMatch, RequestMatch } from '../authz/model.ts';
+import type { Delay, Fault, Fraction } from './model.ts';
+import type { FieldProblem } from './read.ts';
 
 const PATH_KINDS: Record<string, PathMatch['kind']> = { Exact: 'exact', Prefix: 'prefix', RegularExpression: 'regex' };
 /** Of a percentage; what is finer counts as this. */

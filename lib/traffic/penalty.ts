@@ -1,4 +1,4 @@
-import type { Penalty } from '../outbound/model.ts';
+import type { Penalty } from './model.ts';
 import type { Reader } from './read.ts';
 
 /** Linkerd's values. */

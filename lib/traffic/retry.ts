@@ -1,5 +1,5 @@
-import { GRPC_RETRY_CODES } from '../outbound/model.ts';
-import type { GrpcRetryCode, Retry, StatusRange, Timeouts } from '../outbound/model.ts';
+import { GRPC_RETRY_CODES } from './model.ts';
+import type { GrpcRetryCode, Retry, StatusRange, Timeouts } from './model.ts';
 import { defined } from './read.ts';
 import type { Reader } from './read.ts';
 
