@@ -38,6 +38,8 @@ export const IDENTITY_STATUS_CONFIG_MAP = 'mesh-identity-status';
 export const SERVING_SECRET = 'mesh-serving-tls';
 
 export const WEBHOOK_CONFIGURATION = 'mesh-injector';
+/** The ValidatingWebhookConfiguration. */
+export const VALIDATOR_CONFIGURATION = 'mesh-validator';
 
 /** Audience of the projected ServiceAccount token that a proxy trades for a certificate. */
 export const TOKEN_AUDIENCE = 'identity.kubectl-mesh.io';

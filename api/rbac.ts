@@ -1,7 +1,7 @@
 import { METRICS_GROUP } from './metrics-api.ts';
 import {
   ANCHORS_CONFIG_MAP, CANARY_WORKLOAD, CONFIG_MAP, GROUP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD,
-  ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION,
+  ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION,
 } from './names.ts';
 import { API_SERVICES } from './webhooks.ts';
 
@@ -67,6 +67,7 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
     ...WORKLOADS,
     EVENTS,
     write('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', WEBHOOK_CONFIGURATION, ...READ, 'update', 'patch'),
+    write('admissionregistration.k8s.io', 'validatingwebhookconfigurations', VALIDATOR_CONFIGURATION, ...READ, 'update', 'patch'),
   ],
   metrics: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],
   tap: [read('', 'pods', 'namespaces', 'services'), ...WORKLOADS, ...aggregated()],

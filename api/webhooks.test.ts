@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ADMISSION_LABEL, WEBHOOKS, mutatingWebhookConfiguration } from './webhooks.ts';
+import { ADMISSION_LABEL, WEBHOOKS, mutatingWebhookConfiguration, validatingWebhookConfiguration } from './webhooks.ts';
 
 describe('webhook configuration', () => {
   const { webhooks } = mutatingWebhookConfiguration({ controlNamespace: 'mesh-system' }, 'Q0E=');
@@ -23,5 +23,14 @@ describe('webhook configuration', () => {
   it('carries the authority where one is given and no empty one otherwise', () => {
     assert.ok(webhooks.every((w) => w.clientConfig.caBundle === 'Q0E='));
     assert.ok(mutatingWebhookConfiguration({ controlNamespace: 'm' }).webhooks.every((w) => !('caBundle' in w.clientConfig)));
+  });
+
+  it('lets everything pass when nobody can be asked whether to refuse it', () => {
+    for (const { failurePolicy, timeoutSeconds, namespaceSelector, rules } of validatingWebhookConfiguration({ controlNamespace: 'mesh-system' }).webhooks) {
+      assert.equal(failurePolicy, 'Ignore');
+      assert.ok(timeoutSeconds <= 3);
+      assert.deepEqual(namespaceSelector, webhooks[0]!.namespaceSelector);
+      assert.ok(rules.every((rule) => !rule.resources.some((one) => one.includes('/') || one === '*')));
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { INJECT, INJECT_ALIAS } from './annotations.ts';
-import { GROUP, LABELS, PART_OF, SERVICES, WEBHOOK_CONFIGURATION } from './names.ts';
+import { GROUP, LABELS, PART_OF, SERVICES, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from './names.ts';
 import { METRICS_GROUP, METRICS_VERSION, TAP_GROUP, TAP_VERSION } from './metrics-api.ts';
 
 /**
@@ -14,6 +14,7 @@ const ADMISSION_LABEL_ALIAS = 'config.linkerd.io/admission-webhooks';
 
 export const INJECT_PATH = '/inject';
 export const ANNOTATE_PATH = '/annotate';
+export const VALIDATE_PATH = '/validate';
 
 /** Names of the webhooks in the configuration, in their order. */
 export const WEBHOOKS = {
@@ -23,6 +24,9 @@ export const WEBHOOKS = {
   namespaceLabel: `namespace.annotate.${GROUP}`,
 } as const;
 
+/** The same of the webhooks that refuse. */
+export const VALIDATORS = { policy: `policy.validate.${GROUP}`, route: `route.validate.${GROUP}`, service: `service.validate.${GROUP}` } as const;
+
 /** APIServices whose caBundle the control plane keeps. */
 export const API_SERVICES = [`${METRICS_VERSION}.${METRICS_GROUP}`, `${TAP_VERSION}.${TAP_GROUP}`];
 
@@ -30,7 +34,7 @@ export interface LabelRequirement { key: string; operator: 'In' | 'NotIn' | 'Exi
 export interface LabelSelector { matchExpressions: LabelRequirement[] }
 
 /** Subset of admissionregistration.k8s.io/v1 that we write. */
-export interface MutatingWebhook {
+export interface Webhook {
   name: string;
   admissionReviewVersions: string[];
   clientConfig: { service: { name: string; namespace: string; path: string; port: number }; caBundle?: string };
@@ -39,9 +43,17 @@ export interface MutatingWebhook {
   matchConditions: { name: string; expression: string }[];
   matchPolicy: 'Equivalent';
   failurePolicy: 'Fail' | 'Ignore';
-  reinvocationPolicy: 'Never';
   sideEffects: 'None' | 'NoneOnDryRun';
   timeoutSeconds: number;
+}
+
+export interface MutatingWebhook extends Webhook { reinvocationPolicy: 'Never' }
+
+export interface ValidatingWebhookConfiguration {
+  apiVersion: 'admissionregistration.k8s.io/v1';
+  kind: 'ValidatingWebhookConfiguration';
+  metadata: { name: string; labels: Record<string, string> };
+  webhooks: Webhook[];
 }
 
 export interface MutatingWebhookConfiguration {
@@ -73,6 +85,51 @@ const STANDALONE = "!(request.kind.kind in ['ReplicaSet', 'Job']) || !has(object
   + '!object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller)';
 const NAMESPACE_SPEAKS = onEither((o) => `(${anyKey(`${o}.metadata.annotations`, [...KEYS, INJECT_CARRIED])} || ${anyKey(`${o}.metadata.labels`, KEYS)})`);
 
+function everywhere({ controlNamespace }: { controlNamespace: string }): LabelRequirement[] {
+  return [
+    { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', controlNamespace] },
+    { key: ADMISSION_LABEL, operator: 'NotIn', values: ['disabled'] },
+    { key: ADMISSION_LABEL_ALIAS, operator: 'NotIn', values: ['disabled'] },
+  ];
+}
+
+function clientConfig({ controlNamespace }: { controlNamespace: string }, path: string, caBundle: string | undefined): Webhook['clientConfig'] {
+  return { service: { name: SERVICES.webhook, namespace: controlNamespace, path, port: 443 }, ...(caBundle !== undefined && { caBundle }) };
+}
+
+/**
+ * The webhooks that refuse what cannot work. All fail open, and soon: they spare people a mistake, and what slips past them is reported on the
+ * object's status. Services are looked at only with an annotation of the mesh, routes only with a Service as parent.
+ */
+export function validatingWebhookConfiguration(config: { controlNamespace: string }, caBundle?: string): ValidatingWebhookConfiguration {
+  const webhook = (name: string, apiGroups: string[], resources: string[], matchConditions: Webhook['matchConditions']): Webhook => ({
+    name,
+    admissionReviewVersions: ['v1'],
+    clientConfig: clientConfig(config, VALIDATE_PATH, caBundle),
+    rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups, apiVersions: ['*'], resources, scope: 'Namespaced' }],
+    namespaceSelector: { matchExpressions: everywhere(config) },
+    matchConditions: [{ name: 'stays', expression: '!has(object.metadata.deletionTimestamp)' }, ...matchConditions],
+    matchPolicy: 'Equivalent',
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    timeoutSeconds: 3,
+  });
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: VALIDATOR_CONFIGURATION, labels: { [LABELS.partOf]: PART_OF, [LABELS.component]: 'injector' } },
+    webhooks: [
+      webhook(VALIDATORS.policy, [GROUP], ['authorizationpolicies', 'httpfaults', 'canaries'], []),
+      webhook(VALIDATORS.route, ['gateway.networking.k8s.io'], ['httproutes', 'grpcroutes'], [{
+        name: 'of-a-service', expression: "has(object.spec.parentRefs) && object.spec.parentRefs.exists(p, has(p.kind) && p.kind == 'Service')",
+      }]),
+      webhook(VALIDATORS.service, [''], ['services'], [{
+        name: 'has-annotation', expression: `has(object.metadata.annotations) && object.metadata.annotations.exists(k, k.startsWith('${GROUP}/') || k.contains('linkerd.io/'))`,
+      }]),
+    ],
+  };
+}
+
 /**
  * The webhooks of the mesh. Two inject pods, and between them they see only pods that asked for it, by themselves (selectors see no
  * annotations, so match conditions in CEL do it) or through the label of their namespace: with the injector down, no other pod is held up.
@@ -84,16 +141,11 @@ const NAMESPACE_SPEAKS = onEither((o) => `(${anyKey(`${o}.metadata.annotations`,
  * @param caBundle base64 of PEM; absent at install, the control plane writes it when it has made its serving certificate
  */
 export function mutatingWebhookConfiguration(config: { controlNamespace: string }, caBundle?: string): MutatingWebhookConfiguration {
-  const everywhere: LabelRequirement[] = [
-    { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', config.controlNamespace] },
-    { key: ADMISSION_LABEL, operator: 'NotIn', values: ['disabled'] },
-    { key: ADMISSION_LABEL_ALIAS, operator: 'NotIn', values: ['disabled'] },
-  ];
   const webhook = (name: string, path: string, rest: Pick<MutatingWebhook, 'rules' | 'matchConditions' | 'failurePolicy' | 'sideEffects'>, more: LabelRequirement[] = []): MutatingWebhook => ({
     name,
     admissionReviewVersions: ['v1'],
-    clientConfig: { service: { name: SERVICES.webhook, namespace: config.controlNamespace, path, port: 443 }, ...(caBundle !== undefined && { caBundle }) },
-    namespaceSelector: { matchExpressions: [...everywhere, ...more] },
+    clientConfig: clientConfig(config, path, caBundle),
+    namespaceSelector: { matchExpressions: [...everywhere(config), ...more] },
     matchPolicy: 'Equivalent',
     reinvocationPolicy: 'Never',
     timeoutSeconds: 10,

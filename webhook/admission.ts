@@ -1,3 +1,4 @@
+import type { FieldProblem } from '../lib/traffic/read.ts';
 import type { JsonPatchOp } from './patch.ts';
 
 /** The part of admission.k8s.io/v1 AdmissionRequest that the webhooks read. */
@@ -14,7 +15,12 @@ export interface AdmissionRequest {
   dryRun: boolean;
 }
 
-export interface Verdict { operations: JsonPatchOp[]; warnings: string[] }
+export interface Verdict {
+  operations: JsonPatchOp[];
+  warnings: string[];
+  /** why the object is refused, field by field; absent or empty: it is not */
+  refused?: FieldProblem[];
+}
 
 /** The body is not an AdmissionReview v1 with a request. */
 export class MalformedReview extends Error {
@@ -59,17 +65,27 @@ function fit(warnings: string[]): string[] {
   return out;
 }
 
-/** The answer: always allowed. */
-export function writeReview(uid: string, { operations, warnings }: Verdict): object {
+/** The answer. A refusal reads as the API server's own about fields do (StatusReason Invalid). */
+export function writeReview(uid: string, { operations, warnings, refused = [] }: Verdict): object {
   const said = fit(warnings);
   return {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
     response: {
       uid,
-      allowed: true,
+      allowed: refused.length === 0,
+      ...(refused.length > 0 && { status: statusOf(refused) }),
       ...(operations.length > 0 && { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(operations)).toString('base64') }),
       ...(said.length > 0 && { warnings: said }),
     },
+  };
+}
+
+function statusOf(refused: readonly FieldProblem[]): object {
+  return {
+    code: 422,
+    reason: 'Invalid',
+    message: refused.map(({ field, message }) => `${field}: ${message}`).join('; '),
+    details: { causes: refused.map(({ field, message }) => ({ reason: 'FieldValueInvalid', field, message })) },
   };
 }

@@ -1,6 +1,6 @@
 import type { Server } from 'node:https';
 import fastify, { type FastifyInstance } from 'fastify';
-import { ANNOTATE_PATH, INJECT_PATH } from '../api/webhooks.ts';
+import { ANNOTATE_PATH, INJECT_PATH, VALIDATE_PATH } from '../api/webhooks.ts';
 import { type AdmissionRequest, MalformedReview, type Verdict, readReview, writeReview } from './admission.ts';
 
 export interface WebhookServerDeps {
@@ -8,6 +8,7 @@ export interface WebhookServerDeps {
   tls: { cert: string; key: string };
   inject: (request: AdmissionRequest) => Promise<Verdict>;
   annotate: (request: AdmissionRequest) => Promise<Verdict>;
+  validate: (request: AdmissionRequest) => Verdict;
   /** an answer could not be given: the API server follows the failure policy of the webhook */
   failed: (error: unknown, request: AdmissionRequest) => void;
 }
@@ -18,10 +19,10 @@ const BODY_LIMIT = 8 << 20;
 export type WebhookServer = FastifyInstance<Server>;
 
 /** The HTTPS server of the admission webhooks; the caller listens and closes. server.server.setSecureContext renews its certificate. */
-export function createWebhookServer({ tls, inject, annotate, failed }: WebhookServerDeps): WebhookServer {
+export function createWebhookServer({ tls, inject, annotate, validate, failed }: WebhookServerDeps): WebhookServer {
   const app = fastify({ https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' }, bodyLimit: BODY_LIMIT, logger: false });
 
-  for (const [path, handle] of [[INJECT_PATH, inject], [ANNOTATE_PATH, annotate]] as const) {
+  for (const [path, handle] of [[INJECT_PATH, inject], [ANNOTATE_PATH, annotate], [VALIDATE_PATH, validate]] as const) {
     app.post(path, async (http, reply) => {
       let request: AdmissionRequest;
       try {

@@ -142,6 +142,19 @@ describe('webhook server', () => {
     ]);
   });
 
+  it('refuses a policy that cannot be followed, and says which field', async () => {
+    const { status, text } = await post('/validate', JSON.stringify({
+      apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: {
+        uid: 'u', namespace: 'shop', operation: 'CREATE', kind: { group: 'kubectl-mesh.io', version: 'v1alpha1', kind: 'AuthorizationPolicy' },
+        object: { metadata: { name: 'web' }, spec: { from: [{ cidrs: ['10.0.0.0/99'] }] } },
+      },
+    }));
+    assert.equal(status, 200);
+    const { response } = JSON.parse(text) as { response: { allowed: boolean; status: { message: string } } };
+    assert.equal(response.allowed, false);
+    assert.equal(response.status.message, 'spec.from[0].cidrs[0]: "10.0.0.0/99" is no network such as 10.0.0.0/8');
+  });
+
   it('refuses what is not an AdmissionReview', async () => {
     for (const body of ['{}', '[]', 'null', '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1beta1"}', '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}', '{']) {
       assert.equal((await post('/inject', body)).status, 400, body);

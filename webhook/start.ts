@@ -1,18 +1,19 @@
 import type { AddressInfo } from 'node:net';
 import type { Registry } from '@prometheus-io/client';
 import type { MeshConfig } from '../api/config.ts';
-import { LABELS, PART_OF, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import { LABELS, PART_OF, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../api/names.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KubeClient } from '../lib/kube/client.ts';
 import type { Log } from '../lib/log.ts';
 import { keepServing } from '../lib/serving/keeper.ts';
-import { webhookConfiguration } from '../lib/serving/targets.ts';
+import { VALIDATING_WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '../lib/serving/targets.ts';
 import { createAnnotator } from './annotator.ts';
 import { createEventSink } from './events.ts';
 import { createInjector } from './injector.ts';
 import { followNamespaces } from './annotate/follow.ts';
 import { createInjectorMetrics } from './metrics.ts';
 import { createWebhookServer } from './server.ts';
+import { createValidator } from './validate/validator.ts';
 
 export interface WebhookEnv {
   listenHost: string;
@@ -36,7 +37,7 @@ export async function start(env: WebhookEnv, deps: WebhookDeps): Promise<{ port:
     kube, clock, log,
     secret: { name: SERVING_SECRET, namespace: config.controlNamespace, labels: { [LABELS.partOf]: PART_OF, [LABELS.component]: 'injector' } },
     names: [SERVICES.webhook, SERVICES.api].map((service) => `${service}.${config.controlNamespace}.svc`),
-    targets: [webhookConfiguration(WEBHOOK_CONFIGURATION)],
+    targets: [webhookConfiguration(WEBHOOK_CONFIGURATION), webhookConfiguration(VALIDATOR_CONFIGURATION, VALIDATING_WEBHOOK_CONFIGURATIONS)],
   });
   const app = createWebhookServer({
     tls: serving.current(),
@@ -47,6 +48,7 @@ export async function start(env: WebhookEnv, deps: WebhookDeps): Promise<{ port:
       metrics: createInjectorMetrics(deps.admin.registry),
     }),
     annotate: createAnnotator({ kube, failed: (err) => log.warn({ err }, 'the workloads to restart could not be listed') }),
+    validate: createValidator(config),
     failed: (err, request) => log.error({ err, kind: request.kind.kind, namespace: request.namespace, name: request.name }, 'an admission request could not be answered'),
   });
   serving.onChange((pair) => {

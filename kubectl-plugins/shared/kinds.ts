@@ -3,7 +3,7 @@ import type { Condition, KubeObject } from '../../lib/kube/types.ts';
 
 type ClientConfig = { name: string; clientConfig: { caBundle?: string; service?: { name: string; namespace: string } } };
 
-/** MutatingWebhookConfiguration, as far as commands read it. */
+/** MutatingWebhookConfiguration or ValidatingWebhookConfiguration, as far as commands read it. */
 export type WebhookConfiguration = KubeObject & { webhooks?: ClientConfig[] };
 /** APIService, as far as commands read it. */
 export type ApiService = KubeObject & { spec: { caBundle?: string; insecureSkipTLSVerify?: boolean }; status?: { conditions?: Condition[] } };
@@ -24,6 +24,7 @@ export const KINDS = {
   customresourcedefinitions: resource<KubeObject>('apiextensions.k8s.io', 'customresourcedefinitions', 'CustomResourceDefinition', false),
   apiservices: resource<ApiService>('apiregistration.k8s.io', 'apiservices', 'APIService', false),
   mutatingwebhookconfigurations: resource<WebhookConfiguration>('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false),
+  validatingwebhookconfigurations: resource<WebhookConfiguration>('admissionregistration.k8s.io', 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', false),
 } as const;
 
 const BY_KIND = new Map<string, Resource>(Object.values(KINDS).map((r) => [r.kind, r]));

@@ -15,7 +15,7 @@ type Found = KubeObject & { kind: string };
  * behind it holds up the removal of every namespace. Then what runs, so that nothing is created again behind our back.
  */
 const ORDER = [
-  ['MutatingWebhookConfiguration', 'APIService'],
+  ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration', 'APIService'],
   ['Deployment'],
   ['ConfigMap', 'Secret', 'Service', 'Role', 'RoleBinding', 'ServiceAccount', 'ClusterRoleBinding', 'ClusterRole', 'CustomResourceDefinition'],
   ['Namespace'],

@@ -43,7 +43,9 @@ export async function comeAlive(cluster: FakeCluster, now = START): Promise<void
     deployment.status = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1, readyReplicas: 1 };
   }
   const bundle = await servingCertificate(cluster, now);
-  for (const hook of (cluster.find('mutatingwebhookconfigurations/mesh-injector') as WebhookConfiguration).webhooks!) hook.clientConfig.caBundle = bundle;
+  for (const key of ['mutatingwebhookconfigurations/mesh-injector', 'validatingwebhookconfigurations/mesh-validator']) {
+    for (const hook of (cluster.find(key) as WebhookConfiguration).webhooks!) hook.clientConfig.caBundle = bundle;
+  }
   for (const name of API_SERVICES) {
     const service = cluster.find(`apiservices/${name}`) as ApiService;
     service.spec.caBundle = bundle;

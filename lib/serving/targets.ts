@@ -17,6 +17,9 @@ type ApiService = KubeObject & { spec: { caBundle?: string; insecureSkipTLSVerif
 export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
   group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations', kind: 'MutatingWebhookConfiguration', namespaced: false,
 };
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
+  group: 'admissionregistration.k8s.io', version: 'v1', plural: 'validatingwebhookconfigurations', kind: 'ValidatingWebhookConfiguration', namespaced: false,
+};
 export const API_SERVICES: Resource<ApiService> = {
   group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices', kind: 'APIService', namespaced: false,
 };
@@ -38,9 +41,9 @@ function target<T extends KubeObject>(resource: Resource<T>, name: string, patch
   };
 }
 
-/** Every webhook of one MutatingWebhookConfiguration. The tests in the patch make it fail when the list changed in between. */
-export function webhookConfiguration(name: string): CaTarget {
-  return target(MUTATING_WEBHOOK_CONFIGURATIONS, name, (object, bundle) => {
+/** Every webhook of one configuration. The tests in the patch make it fail when the list changed in between. */
+export function webhookConfiguration(name: string, resource = MUTATING_WEBHOOK_CONFIGURATIONS): CaTarget {
+  return target(resource, name, (object, bundle) => {
     const body = (object.webhooks ?? []).flatMap((w, i) => (w.clientConfig.caBundle === bundle ? [] : [
       { op: 'test', path: `/webhooks/${i}/name`, value: w.name },
       { op: 'add', path: `/webhooks/${i}/clientConfig/caBundle`, value: bundle },

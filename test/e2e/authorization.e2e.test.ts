@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { apply, inPod, loadGoesOn, loadTotals, pods, proxyMetrics, total, waitFor } from './steps.ts';
+import { apply, inPod, loadGoesOn, loadTotals, pods, proxyMetrics, slipPast, total, waitFor } from './steps.ts';
 import { kube, MESHED, PLAIN, PROBE_NAMESPACE, type Thing } from './world.ts';
 
 const NAMESPACE = 'bookshop';
@@ -54,7 +54,11 @@ describe('an AuthorizationPolicy', () => {
     const tried = await kube().kubectl(['apply', '-f', '-'], { input: JSON.stringify(policy('odd', { target: { kind: 'Deployment' } })) });
     assert.notEqual(tried.code, 0);
     assert.match(tried.stderr, /name has to be given for every kind but Namespace and Pod/);
-    await apply(policy('broken', { action: 'Deny', to: [{ paths: [{ type: 'RegularExpression', value: '((' }] }] }));
+    const broken = policy('broken', { action: 'Deny', to: [{ paths: [{ type: 'RegularExpression', value: '((' }] }] });
+    const refused = await kube().kubectl(['apply', '-f', '-'], { input: JSON.stringify(broken) });
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /policy\.validate\.kubectl-mesh\.io.*spec\.to\[0\]\.paths\[0\]\.value: Invalid regular expression/s);
+    await slipPast(NAMESPACE, broken);
     const { status, reason, message } = await accepted('broken');
     assert.deepEqual([status, reason], ['False', 'Invalid']);
     assert.match(message, /spec\.to\[0\]\.paths\[0\]\.value/);

@@ -4,7 +4,7 @@ import { ROUTE_CONTROLLER } from '../../api/names.ts';
 import type { RouteParentStatus } from '../../lib/kube/gateway-api.ts';
 import { exec } from '../cluster/exec.ts';
 import { applyGatewayApi } from '../gateway-api/module.ts';
-import { apply, dropNamespaces, inPod, waitFor, waitReady } from './steps.ts';
+import { apply, dropNamespaces, inPod, slipPast, waitFor, waitReady } from './steps.ts';
 import { kube, MESHED, namespace, nodeContainer, PROBE_NAMESPACE, type Thing } from './world.ts';
 
 const NAMESPACE = 'routes';
@@ -193,7 +193,7 @@ describe('routes of the Gateway API', () => {
 
   it('that cannot be followed say why, and what can stays in force', async () => {
     await apply(service('partly', { version: 'v1' }));
-    await apply(route('partly', 'partly', [{ backendRefs: [to('web-v2')] }, { matches: [{ path: { type: 'RegularExpression', value: '(' } }], backendRefs: [to('web-v1')] }], { annotations: { 'kubectl-mesh.io/retry-limit': 'often' } }));
+    await slipPast(NAMESPACE, route('partly', 'partly', [{ backendRefs: [to('web-v2')] }, { matches: [{ path: { type: 'RegularExpression', value: '(' } }], backendRefs: [to('web-v1')] }], { annotations: { 'kubectl-mesh.io/retry-limit': 'often' } }));
     assert.deepEqual(await conditionsOf('partly'), ['Accepted True Accepted', 'PartiallyInvalid True UnsupportedValue', 'ResolvedRefs True ResolvedRefs', 'kubectl-mesh.io/Problems True FieldsNotUsed']);
     await waitFor('what can be followed', async () => versions(await ask('partly', { path: '/' }))[0] === 'v2');
     await apply(route('orphan', 'no-such-service', [{ backendRefs: [to('web-v1')] }]));

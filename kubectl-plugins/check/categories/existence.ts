@@ -1,5 +1,5 @@
 import { CRDS } from '../../../api/crds/all.ts';
-import { ANCHORS_CONFIG_MAP, CONFIG_MAP, CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, ISSUER_SECRET, SERVICES, WEBHOOK_CONFIGURATION } from '../../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, CONFIG_MAP, CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD, ISSUER_SECRET, SERVICES, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../../../api/names.ts';
 import { API_SERVICES } from '../../../api/webhooks.ts';
 import type { Resource } from '../../../lib/kube/resources.ts';
 import { find } from '../../shared/installed.ts';
@@ -21,6 +21,7 @@ export const existence: Category = {
     exist('control plane Services exist', KINDS.services, Object.values(SERVICES)),
     exist('control plane Deployments exist', KINDS.deployments, [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]),
     exist('control plane webhooks exist', KINDS.mutatingwebhookconfigurations, [WEBHOOK_CONFIGURATION]),
+    exist('control plane validating webhooks exist', KINDS.validatingwebhookconfigurations, [VALIDATOR_CONFIGURATION]),
     exist('control plane APIServices exist', KINDS.apiservices, API_SERVICES),
   ],
 };

@@ -7,7 +7,7 @@ import { CheckFailure, type Category, type Check, type CheckContext } from '../t
 const SKEW_LIMIT_MS = 5 * 60_000;
 
 /** Kinds by what a person would call them. */
-const CLUSTER_WIDE = [KINDS.namespaces, KINDS.clusterroles, KINDS.clusterrolebindings, KINDS.mutatingwebhookconfigurations, KINDS.apiservices];
+const CLUSTER_WIDE = [KINDS.namespaces, KINDS.clusterroles, KINDS.clusterrolebindings, KINDS.mutatingwebhookconfigurations, KINDS.validatingwebhookconfigurations, KINDS.apiservices];
 const NAMESPACED = [KINDS.serviceaccounts, KINDS.services, KINDS.deployments, KINDS.configmaps, KINDS.secrets, KINDS.roles, KINDS.rolebindings];
 
 export const preInstall: Category = {

@@ -1,4 +1,4 @@
-import { DEFAULT_CONTROL_NAMESPACE, SERVICES, SERVING_SECRET, WEBHOOK_CONFIGURATION } from '../../../api/names.ts';
+import { DEFAULT_CONTROL_NAMESPACE, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../../../api/names.ts';
 import { parseCertificates } from '../../../lib/pki/pem.ts';
 import { pathToAnchor } from '../../../lib/pki/verify.ts';
 import { decoded, invalidAt, isoDate, subjectOf } from '../../shared/certificates.ts';
@@ -17,8 +17,8 @@ export const webhook: Category = {
       hint: 'webhook-bundle',
       retry: true,
       test: async (c) => {
-        const found = await configuration(c);
-        if (!hasBundle(found)) throw new CheckFailure(`a webhook of ${WEBHOOK_CONFIGURATION} has no caBundle, so the API server cannot call it`);
+        const deaf = (await configurations(c)).find((one) => !hasBundle(one));
+        if (deaf) throw new CheckFailure(`a webhook of ${deaf.metadata.name} has no caBundle, so the API server cannot call it`);
       },
     },
     {
@@ -47,8 +47,8 @@ export const webhook: Category = {
       hint: 'webhook-bundle',
       retry: true,
       test: async (c) => {
-        const [{ chain }, { webhooks }] = await Promise.all([serving(c), configuration(c)]);
-        for (const hook of webhooks ?? []) {
+        const [{ chain }, all] = await Promise.all([serving(c), configurations(c)]);
+        for (const hook of all.flatMap((one) => one.webhooks ?? [])) {
           const bundle = Buffer.from(hook.clientConfig.caBundle ?? '', 'base64').toString('utf8');
           if (!pathToAnchor(chain, parseCertificates(bundle, `the caBundle of webhook ${hook.name}`), c.io.now())) throw new CheckFailure(`the caBundle of webhook ${hook.name} does not vouch for it`);
         }
@@ -57,8 +57,11 @@ export const webhook: Category = {
   ],
 };
 
-function configuration(c: CheckContext) {
-  return c.once('webhook', () => c.kube().get(KINDS.mutatingwebhookconfigurations, WEBHOOK_CONFIGURATION, undefined, c.io.signal));
+function configurations(c: CheckContext) {
+  return c.once('webhooks', () => Promise.all([
+    c.kube().get(KINDS.mutatingwebhookconfigurations, WEBHOOK_CONFIGURATION, undefined, c.io.signal),
+    c.kube().get(KINDS.validatingwebhookconfigurations, VALIDATOR_CONFIGURATION, undefined, c.io.signal),
+  ]));
 }
 
 function serving(c: CheckContext) {

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { MeshConfig } from '../../../api/config.ts';
 import { PORTS } from '../../../api/ports.ts';
-import { mutatingWebhookConfiguration } from '../../../api/webhooks.ts';
+import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from '../../../api/webhooks.ts';
 import { apiServices } from './api-services.ts';
 import { authorityObjects, configMap, type GivenAuthority } from './config.ts';
 import { customResourceDefinitions } from './crds.ts';
@@ -30,6 +30,7 @@ export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[
     ...services(ns, PORTS),
     ...deployments(config),
     ...apiServices(ns),
+    validatingWebhookConfiguration(config),
     mutatingWebhookConfiguration(config),
   ];
 }
