@@ -59,6 +59,23 @@ describe('kubectl mesh check', () => {
     matchesGolden(import.meta, 'pre-broken.txt', io.out());
   });
 
+  it('tells what of routes, policies and annotations is not followed, and is content all the same', async () => {
+    await installInto(cluster);
+    const refused = (type: string, status: string, reason: string, message: string): object => ({ type, status, reason, message, lastTransitionTime: '2026-01-01T00:00:00Z' });
+    const at = (kind: string, apiVersion: string, name: string, more: object): KubeObject => ({ apiVersion, kind, metadata: { name, namespace: 'web' }, ...more });
+    const parents = (controllerName: string, ...conditions: object[]): object => ({ spec: {}, status: { parents: [{ controllerName, conditions }] } });
+    cluster.put(
+      at('HTTPRoute', 'gateway.networking.k8s.io/v1', 'partly', parents('kubectl-mesh.io/route-controller', refused('Accepted', 'True', 'Accepted', ''), refused('PartiallyInvalid', 'True', 'UnsupportedValue', 'spec.rules[1]: no'))),
+      at('HTTPRoute', 'gateway.networking.k8s.io/v1', 'of-others', parents('example.org/gateway', refused('Accepted', 'False', 'NoMatchingParent', 'not ours'))),
+      at('GRPCRoute', 'gateway.networking.k8s.io/v1', 'orphan', parents('kubectl-mesh.io/route-controller', refused('Accepted', 'False', 'NoMatchingParent', 'there is no Service web/none'))),
+      at('AuthorizationPolicy', 'kubectl-mesh.io/v1alpha1', 'broken', { spec: {}, status: { conditions: [refused('Accepted', 'False', 'Invalid', 'spec.to[0]: no; the policy has no effect')] } }),
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'books', namespace: 'web', annotations: { 'kubectl-mesh.io/retry-limit': 'many' } } },
+    );
+    const io = testIo();
+    assert.equal(await run(io, cluster.deps, options({ output: 'short' })), 0);
+    matchesGolden(import.meta, 'policy.txt', io.out());
+  });
+
   it('stops where nothing after it makes sense', async () => {
     const io = testIo();
     assert.equal(await run(io, cluster.deps, options()), 1);

@@ -8,6 +8,14 @@ const policy = (name: string, spec: Record<string, unknown>): Thing => ({ apiVer
 const callWeb = (pod: string, path = '/'): Promise<number> => inPod(PROBE_NAMESPACE, pod, `console.log((await fetch('http://web.bookshop${path}')).status)`);
 const answers = (pod: string, status: number, path?: string): Promise<boolean> => waitFor(`${status} for ${pod}`, async () => (await callWeb(pod, path)) === status);
 
+/** Whether `kubectl mesh authz` says that it is allowed, and its first line. */
+async function explained(...request: string[]): Promise<[boolean, string]> {
+  const { code, stdout, stderr } = await kube().kubectl(['mesh', 'authz', 'deploy/web', '-n', NAMESPACE, ...request]);
+  assert.ok(code === 0 || code === 1, stderr);
+  assert.notEqual(stdout, '', stderr);
+  return [code === 0, stdout.split('\n')[0]!];
+}
+
 interface Condition { type: string; status: string; reason: string; message: string }
 
 async function accepted(name: string): Promise<Condition> {
@@ -32,6 +40,10 @@ describe('an AuthorizationPolicy', () => {
     await answers(MESHED, 403);
     assert.notEqual(await callWeb(MESHED, '/elsewhere'), 403);
     assert.equal(await callWeb(PLAIN), 200);
+    const from = ['--from', `sa/${PROBE_NAMESPACE}/${MESHED}`];
+    assert.deepEqual(await explained(...from), [false, 'Denied: AuthorizationPolicy no-probes denies it.']);
+    assert.equal((await explained(...from, '--path', '/elsewhere'))[0], true);
+    assert.equal((await explained('--unauthenticated'))[0], true);
     const before = await loadTotals();
     await loadGoesOn(20);
     assert.equal((await loadTotals()).web.failed, before.web.failed);
@@ -44,6 +56,8 @@ describe('an AuthorizationPolicy', () => {
     await apply(policy('load-only', { target: { kind: 'Service', name: 'web' }, from: [{ serviceAccounts: [{ name: 'load' }, { name: 'report' }] }] }));
     await answers(MESHED, 403);
     await answers(PLAIN, 403);
+    assert.match((await explained('--unauthenticated'))[1], /^Denied: only load-only allows anybody at this port/);
+    assert.deepEqual(await explained('--from', `sa/${NAMESPACE}/load`), [true, 'Allowed: AuthorizationPolicy load-only allows it.']);
     await loadGoesOn(20);
     assert.equal((await loadTotals()).web.failed, before.web.failed, 'the load generator may');
     const check = await kube().kubectl(['wait', '--for=condition=Ready', 'pod', '-l', 'app=web', '-n', NAMESPACE, '--timeout=5s']);
