@@ -7,7 +7,7 @@ import { idlePod, kube, MESHED, namespace, PROBE_NAMESPACE } from './world.ts';
 
 const NAMESPACE = 'rotation-check';
 /** Everything is rotated several times within minutes; the phases wait for the kubelet's refresh of the mounted bundle all the same. */
-const SHORT_LIVES = ['--issuance-lifetime', '1m', '--issuer-lifetime', '4m', '--anchor-lifetime', '1h', '--rotation-patience', '10m'];
+const SHORT_LIVES = ['--issuance-lifetime', '1m', '--issuer-lifetime', '3m', '--anchor-lifetime', '1h', '--rotation-patience', '10m'];
 const ROTATION_MS = 600_000;
 
 interface Proxy { namespace: string; pod: string; identity: string; notAfter: string; issuer: string; anchors: string[]; error?: string }

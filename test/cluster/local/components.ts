@@ -211,6 +211,8 @@ function kubeletConfig(node: NodeLayout): object {
     // The disk is the whole machine's: a node must not evict pods or delete images because other things fill it.
     evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'nodefs.inodesFree': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
+    // Mounted ConfigMaps follow in seconds and not in the minute of the default: rotations of the trust anchor are waited for by tests.
+    syncFrequency: '10s',
   };
 }
 
