@@ -71,7 +71,7 @@ describe('an AuthorizationPolicy', () => {
     const broken = policy('broken', { action: 'Deny', to: [{ paths: [{ type: 'RegularExpression', value: '((' }] }] });
     const refused = await kube().kubectl(['apply', '-f', '-'], { input: JSON.stringify(broken) });
     assert.notEqual(refused.code, 0);
-    assert.match(refused.stderr, /policy\.validate\.kubectl-mesh\.io.*spec\.to\[0\]\.paths\[0\]\.value: Invalid regular expression/s);
+    assert.match(refused.stderr, /The request is invalid: .*spec\.to\[0\]\.paths\[0\]\.value: Invalid regular expression/s);
     await slipPast(NAMESPACE, broken);
     const { status, reason, message } = await accepted('broken');
     assert.deepEqual([status, reason], ['False', 'Invalid']);
