@@ -9,12 +9,14 @@ import { portOf, type Subject } from './subjects.ts';
 
 export const IDLE_CONNECTIONS = 2000;
 const WARM_UP = 200;
+/** What starting has left behind is collected by then. */
+const IDLE_AFTER_MS = 20_000;
 const LOADS = ['h1-128', 'h1-1000'].map(caseNamed);
 
 /** One process, MB; NaN when not measured. */
 export interface MemoryRow {
   name: string;
-  /** before any load */
+  /** before any load, IDLE_AFTER_MS after the start */
   idle: number;
   /** highest during each load, by its name */
   peaks: Record<string, number>;
@@ -39,7 +41,7 @@ export async function measureMemory(start: () => Promise<Subject[]>, tools: Load
 }
 
 async function underLoad(subjects: Subject[], tools: LoadTools, o: { seconds: number; settleSeconds: number }, log: Log): Promise<Entry[]> {
-  await sleep(5000);
+  await sleep(IDLE_AFTER_MS);
   const entries = subjects.flatMap((subject) => subject.processes.map(({ name, process }): Entry => (
     { subject, pid: process.pid, row: { name, idle: anonymousMb(process.pid), peaks: {}, after: NaN, perConnectionKb: NaN } }
   )));
