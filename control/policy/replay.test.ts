@@ -142,7 +142,7 @@ describe('the calls of a stock proxy', () => {
       assert.ok(backends.length > 0);
       return backends.map(({ backend }: Decoded) => {
         checkMeta(backend.metadata);
-        assert.equal(backend.queue.capacity, 100);
+        assert.equal(backend.queue.capacity, 10_000);
         assert.equal(backend.queue.failfast_timeout.seconds, '3');
         assert.deepEqual(backend.balancer.peak_ewma, { default_rtt: { seconds: '0', nanos: 30_000_000 }, decay: { seconds: '10', nanos: 0 } });
         return backend.balancer.discovery.dst.path;

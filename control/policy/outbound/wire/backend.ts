@@ -3,8 +3,9 @@ import type { BackendSchema, SessionAffinitySchema } from '../../../../api/gen/o
 import { duration, metadata } from '../../wire.ts';
 import type { Backend, SessionAffinity } from '../model.ts';
 
-/** Linkerd's values: requests that may wait for a backend, how long, and what its balancer assumes and forgets. */
-const QUEUE = { capacity: 100, failfastTimeout: duration(3000) };
+/** Requests that may wait for a backend, and how long: a burst before discovery has answered is held and not shed (Linkerd's 100 are held back by its clients). */
+const QUEUE = { capacity: 10_000, failfastTimeout: duration(3000) };
+/** What a balancer assumes and forgets; Linkerd's values. */
 const PEAK_EWMA = { defaultRtt: duration(30), decay: duration(10_000) };
 /** As fast as the average forgets. */
 const PENALTY_DECAY = PEAK_EWMA.decay;
