@@ -164,7 +164,7 @@ describe('routes of the Gateway API', () => {
   });
 
   it('and annotations of Services inject faults, and say by events what they cannot be followed in', async () => {
-    await apply(service('faulty', { version: 'v1' }, { 'kubectl-mesh.io/fault-abort': '418', 'kubectl-mesh.io/timeout-request': 'whenever' }));
+    await slipPast(NAMESPACE, service('faulty', { version: 'v1' }, { 'kubectl-mesh.io/fault-abort': '418', 'kubectl-mesh.io/timeout-request': 'whenever' }));
     await waitFor('the fault', async () => (await ask('faulty', { path: '/' }))[0]!.status === 418);
     const events = await waitFor('the event', async () => {
       const { items } = await kube().json<{ items: { message: string; type: string; involvedObject: { name: string } }[] }>('list events', ['get', 'events', '-n', NAMESPACE, '--field-selector', 'reason=TrafficSettingProblem']);
