@@ -6,7 +6,7 @@ import type { Resource } from '../../lib/kube/resources.ts';
 import { watch } from '../../lib/kube/watch.ts';
 import { workQueue } from '../../lib/kube/work-queue.ts';
 import type { Log } from '../../lib/log.ts';
-import type { EventRecorder } from '../identity/events.ts';
+import type { EventRecorder } from '../events.ts';
 import { plan } from './plan.ts';
 import { fulfil, observe } from './world.ts';
 

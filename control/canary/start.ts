@@ -2,7 +2,7 @@ import { Counter } from '@prometheus-io/client';
 import { CANARY_WORKLOAD } from '../../api/names.ts';
 import { leader } from '../../lib/kube/lease.ts';
 import type { StartService } from '../deps.ts';
-import { eventRecorder } from '../identity/events.ts';
+import { eventRecorder } from '../events.ts';
 import { leadCanaries } from './controller.ts';
 
 /** Leads canaries while it holds the Lease. */

@@ -10,7 +10,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Authority } from '../../lib/pki/authority.ts';
 import { checkCsr, MalformedCsr } from './csr.ts';
-import type { EventRecorder } from './events.ts';
+import type { EventRecorder } from '../events.ts';
 import type { IssuerStore } from './issuer.ts';
 import type { IdentityMetrics } from './metrics.ts';
 import { TokenRefused, type Account } from './token-review.ts';

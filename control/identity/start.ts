@@ -5,7 +5,7 @@ import { reportOf } from '../serve/credentials.ts';
 import { serveGrpc } from '../serve/grpc.ts';
 import { authoritySource } from './authority-source.ts';
 import { certifier } from './certify.ts';
-import { eventRecorder } from './events.ts';
+import { eventRecorder } from '../events.ts';
 import { openIssuer } from './issuer.ts';
 import { identityMetrics } from './metrics.ts';
 import { OwnLeaf } from './own-leaf.ts';

@@ -9,7 +9,7 @@ import { shareCluster } from '../cluster/share.ts';
 import { streams } from '../cluster/streams.ts';
 import { ConfigError } from '../config.ts';
 import type { StartService } from '../deps.ts';
-import { eventRecorder } from '../identity/events.ts';
+import { eventRecorder } from '../events.ts';
 import { serveGrpc } from '../serve/grpc.ts';
 import { policyChanges } from './changes.ts';
 import { lastGood } from './inbound/last-good.ts';

@@ -4,6 +4,7 @@ import type { KubeClient } from '../../lib/kube/client.ts';
 import type { Service, Workload } from '../../lib/kube/types.ts';
 import { CliError } from '../shared/errors.ts';
 import { KINDS } from '../shared/kinds.ts';
+import { portOf } from '../shared/services.ts';
 import type { Wanted } from './options.ts';
 
 export async function build(kube: KubeClient, namespace: string, deployment: string, wanted: Wanted): Promise<Canary> {
@@ -39,12 +40,4 @@ async function serviceOf(kube: KubeClient, namespace: string, target: Workload):
   if (only === undefined) throw new CliError(`No Service in namespace ${namespace} selects the pods of deploy/${target.metadata.name}, so there is no traffic to shift.`);
   if (more.length > 0) throw new CliError(`Several Services select the pods of deploy/${target.metadata.name}: ${fitting.map((s) => s.metadata.name).join(', ')}. Say which one with --service.`);
   return only;
-}
-
-function portOf(service: Service, wanted: number | undefined): number {
-  const ports = (service.spec.ports ?? []).map((p) => p.port);
-  if (wanted !== undefined && !ports.includes(wanted)) throw new CliError(`Service ${service.metadata.name} has no port ${wanted}; it has ${ports.join(', ') || 'none'}.`);
-  if (wanted !== undefined) return wanted;
-  if (ports.length !== 1) throw new CliError(`Service ${service.metadata.name} has ${ports.length === 0 ? 'no' : 'several'} ports${ports.length === 0 ? '' : `: ${ports.join(', ')}`}. Say which one with --port.`);
-  return ports[0]!;
 }

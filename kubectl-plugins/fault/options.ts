@@ -1,4 +1,4 @@
-import { parseDuration } from '../../lib/duration.ts';
+import { parseAbort, parseDelay } from '../../lib/traffic/fault.ts';
 import type { Args } from '../shared/command.ts';
 import type { Target } from '../shared/connect.ts';
 import { UsageError } from '../shared/errors.ts';
@@ -22,15 +22,13 @@ export interface FaultOptions {
   output: 'table' | 'json';
 }
 
-const MAX_DELAY_MS = 3_600_000;
-
 export function validate(args: Args): FaultOptions {
   const delay = text(args, 'delay');
   const abort = text(args, 'abort');
   const remove = flag(args, 'remove');
   if (remove && (delay ?? abort) !== undefined) throw new UsageError('--remove ends the fault, so it goes with neither --delay nor --abort.');
-  if (delay !== undefined) checkDelay(delay);
-  if (abort !== undefined) checkAbort(abort);
+  if (delay !== undefined && !parseDelay(delay)) throw new UsageError(`--delay takes a duration such as 200ms, or a range such as 100ms-500ms, of an hour at most, not ${JSON.stringify(delay)}.`);
+  if (abort !== undefined && !parseAbort(abort)) throw new UsageError(`--abort takes an HTTP status such as 503, or grpc: with a gRPC code such as grpc:unavailable, not ${JSON.stringify(abort)}.`);
   const percent = Number(args['percent']);
   if (!(percent > 0 && percent <= 100)) throw new UsageError(`--percent is a number above 0 and up to 100, not ${String(args['percent'])}.`);
   return {
@@ -38,16 +36,4 @@ export function validate(args: Args): FaultOptions {
     action: remove ? { kind: 'remove' } : (delay ?? abort) === undefined ? { kind: 'show' } : { kind: 'set', wanted: { delay, abort, percent, forMs: durationMs(args, 'for', 1000) } },
     dryRun: flag(args, 'dry-run'), output: text(args, 'output') as FaultOptions['output'],
   };
-}
-
-function checkDelay(given: string): void {
-  const bounds = given.split('-').map((part) => parseDuration(part));
-  const [min, max = min] = bounds;
-  if (bounds.length > 2 || min === undefined || max === undefined || min > max || max === 0 || max > MAX_DELAY_MS) {
-    throw new UsageError(`--delay takes a duration such as 200ms, or a range such as 100ms-500ms, of an hour at most, not ${JSON.stringify(given)}.`);
-  }
-}
-
-function checkAbort(given: string): void {
-  if (!/^([2-5]\d\d|grpc:[a-z-]+|grpc:([1-9]|1[0-6]))$/i.test(given)) throw new UsageError(`--abort takes an HTTP status such as 503, or grpc:CODE such as grpc:unavailable, not ${JSON.stringify(given)}.`);
 }

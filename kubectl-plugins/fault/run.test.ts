@@ -70,6 +70,7 @@ describe('kubectl mesh fault', () => {
     ['a delay that is none', ['books', '--delay', 'long'], /--delay takes a duration/],
     ['a range the wrong way round', ['books', '--delay', '2s-1s'], /--delay takes a duration/],
     ['a status that is none', ['books', '--abort', '99'], /--abort takes an HTTP status/],
+    ['a gRPC code that is none', ['books', '--abort', 'grpc:tired'], /--abort takes an HTTP status/],
     ['a share beyond all', ['books', '--abort', '500', '--percent', '101'], /--percent is a number above 0/],
     ['no share', ['books', '--abort', '500', '--percent', '0'], /--percent is a number above 0/],
     ['a fault and its end', ['books', '--abort', '500', '--remove'], /--remove ends the fault/],

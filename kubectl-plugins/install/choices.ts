@@ -1,4 +1,3 @@
 /** Values that flags of install take; apart from options.ts so that help and completion load little. */
-export const INBOUND_POLICIES = ['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'cluster-unauthenticated', 'deny', 'audit'] as const;
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'] as const;

@@ -2,8 +2,9 @@ import { DEFAULT_CLUSTER_DOMAIN, DEFAULT_TRUST_DOMAIN } from '../../api/names.ts
 import { DEFAULT_OPAQUE_PORTS, DEFAULT_SKIP_PORTS } from '../../api/ports.ts';
 import { DEFAULT_REGISTRY } from '../../api/version.ts';
 import { command } from '../shared/command.ts';
+import { DEFAULT_POLICIES } from '../../lib/authz/default-policy.ts';
 import { CLUSTER_FLAGS, outputFlag } from '../shared/flags.ts';
-import { INBOUND_POLICIES, LOG_LEVELS, PULL_POLICIES } from './choices.ts';
+import { LOG_LEVELS, PULL_POLICIES } from './choices.ts';
 
 const value = (describe: string, fallback?: string) => ({ type: 'string', requiresArg: true, describe, ...(fallback && { default: fallback }) }) as const;
 const choice = (describe: string, choices: readonly string[], fallback: string) => ({ ...value(describe, fallback), choices }) as const;
@@ -39,7 +40,7 @@ export const install = command({
     'proxy-cpu-limit': value('CPU that a proxy may use'),
     'proxy-memory-request': value('memory that a proxy asks for, e.g. 32Mi'),
     'proxy-memory-limit': value('memory that a proxy may use'),
-    'default-inbound-policy': choice('who may call meshed pods when no policy says so', INBOUND_POLICIES, 'all-unauthenticated'),
+    'default-inbound-policy': choice('who may call meshed pods when no policy says so', DEFAULT_POLICIES, 'all-unauthenticated'),
     'skip-inbound-ports': value('ports and ranges whose incoming connections bypass the proxy', DEFAULT_SKIP_PORTS.join(',')),
     'skip-outbound-ports': value('ports and ranges whose outgoing connections bypass the proxy', DEFAULT_SKIP_PORTS.join(',')),
     'opaque-ports': value('ports carried as plain TCP without looking inside', DEFAULT_OPAQUE_PORTS.join(',')),

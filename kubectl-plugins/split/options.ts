@@ -2,7 +2,7 @@ import type { Args } from '../shared/command.ts';
 import type { Target } from '../shared/connect.ts';
 import { UsageError } from '../shared/errors.ts';
 import { count, durationMs, flag, targetOf, text } from '../shared/flags.ts';
-import { parseService } from '../shared/services.ts';
+import { parseService, SERVICE_NAME } from '../shared/services.ts';
 
 export interface Weight {
   service: string;
@@ -23,7 +23,6 @@ export interface SplitOptions {
 
 /** HTTPRoute backendRefs[].weight. */
 const MAX_WEIGHT = 1_000_000;
-const NAME = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export function validate(args: Args): SplitOptions {
   const weights = ((args['weights'] as unknown[] | undefined) ?? []).map((w) => parseWeight(String(w)));
@@ -48,7 +47,7 @@ export function validate(args: Args): SplitOptions {
 
 function parseWeight(given: string): Weight {
   const [service = '', number, ...more] = given.split('=');
-  if (number === undefined || more.length > 0 || !NAME.test(service.replace(/^svc\//, ''))) throw new UsageError(`${JSON.stringify(given)} is no weight; write SERVICE=WEIGHT, such as web-v2=10.`);
+  if (number === undefined || more.length > 0 || !SERVICE_NAME.test(service.replace(/^svc\//, ''))) throw new UsageError(`${JSON.stringify(given)} is no weight; write SERVICE=WEIGHT, such as web-v2=10.`);
   const weight = Number(number);
   if (!/^\d+$/.test(number) || weight > MAX_WEIGHT) throw new UsageError(`The weight of ${service} is a whole number from 0 to ${MAX_WEIGHT}, not ${JSON.stringify(number)}.`);
   return { service: service.replace(/^svc\//, ''), weight };

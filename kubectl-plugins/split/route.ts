@@ -1,9 +1,9 @@
 /** The HTTPRoute that a split is: named after its Service, and known as ours by a label. */
 import type { HttpRoute } from '../../lib/kube/gateway-api.ts';
-import { KubeError } from '../../lib/kube/error.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import type { Service } from '../../lib/kube/types.ts';
 import { CliError } from '../shared/errors.ts';
+import { find } from '../shared/installed.ts';
 import { KINDS } from '../shared/kinds.ts';
 import type { Weight } from './options.ts';
 
@@ -32,10 +32,7 @@ export function weightsOf(route: HttpRoute | undefined): Weight[] {
 /** The split of a Service, if it has one. Throws CliError where the name is taken by a route that is not ours. */
 export async function findSplit(kube: KubeClient, namespace: string, service: string): Promise<HttpRoute | undefined> {
   const name = routeName(service);
-  const route = await kube.get(KINDS.httproutes, name, namespace).catch((error: unknown) => {
-    if (error instanceof KubeError && error.reason === 'NotFound') return undefined;
-    throw error;
-  });
+  const route = await find(kube, KINDS.httproutes, { name, namespace });
   if (route !== undefined && route.metadata.labels?.[MANAGED_BY] !== MANAGER) {
     throw new CliError(`HTTPRoute ${name} in namespace ${namespace} was not made by this command, so it is left alone. Rename it, or change its backendRefs by hand.`);
   }
@@ -54,20 +51,6 @@ export async function needGatewayApi(kube: KubeClient): Promise<void> {
   const { groups } = await kube.json<{ groups: { name: string; versions: { version: string }[] }[] }>({ path: '/apis' });
   if (groups.some((g) => g.name === KINDS.httproutes.group && g.versions.some((v) => v.version === KINDS.httproutes.version))) return;
   throw new CliError('The cluster does not know HTTPRoute, which a split is written as. Install the CustomResourceDefinitions of Gateway API (release 1.1 or later, standard channel), then run the command again.');
-}
-
-/** A port of a Service: the one asked for, or its only one. Throws CliError. */
-export function portOf(service: Service, wanted: number | undefined): number {
-  const ports = (service.spec?.ports ?? []).map((p) => p.port);
-  const { name } = service.metadata;
-  if (wanted !== undefined) {
-    if (!ports.includes(wanted)) throw new CliError(`Service ${name} has no port ${wanted}; it has ${ports.join(', ') || 'none'}.`);
-    return wanted;
-  }
-  const [only, ...more] = ports;
-  if (only === undefined) throw new CliError(`Service ${name} has no ports.`);
-  if (more.length > 0) throw new CliError(`Service ${name} has several ports: ${ports.join(', ')}. Say which one with --port.`);
-  return only;
 }
 
 /** The port of a backend that stands for `port` of the Service: the same number, or its only one. Throws CliError. */

@@ -11,9 +11,10 @@ import type { Io } from '../shared/io.ts';
 import { KINDS } from '../shared/kinds.ts';
 import { inParallel } from '../shared/poll.ts';
 import { awaitAccepted } from '../shared/routes.ts';
+import { portOf } from '../shared/services.ts';
 import type { SplitOptions, Weight } from './options.ts';
 import { changes, effect } from './render.ts';
-import { backendPort, findSplit, needGatewayApi, otherRoutes, portOf, routeName, splitRoute, weightsOf } from './route.ts';
+import { backendPort, findSplit, needGatewayApi, otherRoutes, routeName, splitRoute, weightsOf } from './route.ts';
 
 const LOOK_EVERY_MS = 5_000;
 const WINDOW_SECONDS = 10;

@@ -28,7 +28,8 @@ export function readFault(reader: Reader, reference: Reference): Fault | undefin
   };
 }
 
-function parseDelay(text: string): Delay | undefined {
+/** `200ms`, or a range; undefined for anything else. */
+export function parseDelay(text: string): Delay | undefined {
   const [first = '', second, ...more] = text.split('-');
   const bounds = [first, second ?? first].map((part) => parseDuration(part.trim()));
   const [minMs, maxMs] = bounds;
@@ -36,7 +37,8 @@ function parseDelay(text: string): Delay | undefined {
   return second === undefined ? { kind: 'fixed', ms: minMs } : { kind: 'uniform', minMs, maxMs };
 }
 
-function parseAbort(text: string): { kind: 'http' | 'grpc'; status: number } | undefined {
+/** `503`, or `grpc:unavailable`; undefined for anything else. */
+export function parseAbort(text: string): { kind: 'http' | 'grpc'; status: number } | undefined {
   const grpc = /^grpc:\s*(.+)$/i.exec(text)?.[1];
   if (grpc !== undefined) {
     const status = /^\d+$/.test(grpc) ? Number(grpc) : GRPC_CODES.indexOf(grpc.toLowerCase().replaceAll('_', '-'));

@@ -1,7 +1,8 @@
 /** Counts and times what passes a route or a backend of it, by Linkerd's outbound_http_route_* and outbound_grpc_route_* metrics. */
 import type { Clock } from '../../lib/clock.ts';
 import type { ErrorCode } from '../errors.ts';
-import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import { type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import { grpcStatusOf } from '../message/grpc-status.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { OwnAnswer } from '../respond.ts';
 import type { Counter, CounterFamily, Histogram, HistogramFamily } from '../telemetry/registry.ts';
@@ -107,14 +108,14 @@ class RouteAnswer implements ResponseStream {
   }
 
   head(head: ResponseHead): void {
-    this.status = this.series.grpc ? grpcStatus(head.fields) : head.status;
+    this.status = this.series.grpc ? grpcStatusOf(head.fields) : head.status;
     if (head instanceof OwnAnswer) this.error = ERROR_NAMES[head.code] ?? 'UNKNOWN';
     this.client.head(head);
   }
 
   end(trailers: Fields | null): void {
     if (trailers !== null && this.series.grpc) {
-      const grpc = grpcStatus(trailers);
+      const grpc = grpcStatusOf(trailers);
       if (grpc >= 0) this.status = grpc;
     }
     this.record(this.error);
@@ -157,10 +158,4 @@ class RouteRequest implements RequestStream {
     this.answer.record(reason.label);
     this.up.reset(reason);
   }
-}
-
-/** -1 without. */
-function grpcStatus(fields: Fields): number {
-  const s = field(fields, 'grpc-status');
-  return s !== undefined && /^\d{1,2}$/.test(s) ? Number(s) : -1;
 }

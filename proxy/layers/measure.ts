@@ -1,12 +1,13 @@
 /** Counts requests, responses and latency of everything that passes, by Linkerd's metric names. */
 import type { Clock } from '../../lib/clock.ts';
-import { field, type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream, type Service } from '../message/contract.ts';
-import { FAILED_GRPC } from '../message/grpc-status.ts';
+import { type Fields, type Layer, type RequestStream, type ResponseHead, type ResponseStream, type Service } from '../message/contract.ts';
+import { FAILED_GRPC, grpcStatusOf } from '../message/grpc-status.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { Memo } from '../telemetry/memo.ts';
 import type { RequestMetrics } from '../telemetry/metrics.ts';
 import { renderLabels, type Labels } from '../telemetry/text.ts';
 import type { Counter, Histogram } from '../telemetry/registry.ts';
+import { PassingRequest } from './passing-request.ts';
 
 /** Different authorities that one set of labels keeps series for at a time; more are counted together. */
 const MAX_AUTHORITIES = 100;
@@ -122,7 +123,7 @@ export function measure({ metrics, clock, labels, anyAuthority }: MeasureConfig)
     const answer = new Measured(s, clock, client, head.version === 2);
     const up = next(head, ended, answer);
     answer.up = up;
-    return new MeasuredRequest(answer, up);
+    return new PassingRequest(answer, up);
   };
 }
 
@@ -164,7 +165,7 @@ class Measured implements ResponseStream {
   head(head: ResponseHead): void {
     this.status = head.status;
     this.latency = (ticks(this.clock) - this.startedAt) | 0;
-    if (this.maybeGrpc) this.grpc = grpcStatus(head.fields);
+    if (this.maybeGrpc) this.grpc = grpcStatusOf(head.fields);
     this.client.head(head);
   }
 
@@ -174,7 +175,7 @@ class Measured implements ResponseStream {
 
   end(trailers: Fields | null): void {
     if (trailers !== null && this.maybeGrpc) {
-      const grpc = grpcStatus(trailers);
+      const grpc = grpcStatusOf(trailers);
       if (grpc >= 0) this.grpc = grpc;
     }
     this.record('');
@@ -198,26 +199,4 @@ class Measured implements ResponseStream {
     o.responses.value++;
     if (this.status !== 0) o.latency.observe(this.latency / TICKS);
   }
-}
-
-class MeasuredRequest implements RequestStream {
-  private readonly answer: Measured;
-  private readonly up: RequestStream;
-  constructor(answer: Measured, up: RequestStream) {
-    this.answer = answer;
-    this.up = up;
-  }
-  data(buf: Buffer, start: number, end: number): void { this.up.data(buf, start, end); }
-  end(trailers: Fields | null): void { this.up.end(trailers); }
-  credit(n: number): void { this.up.credit(n); }
-  reset(reason: Reset): void {
-    this.answer.record(reason.label);
-    this.up.reset(reason);
-  }
-}
-
-/** -1 when there is none, or none that is a number of at most two digits */
-function grpcStatus(fields: Fields): number {
-  const s = field(fields, 'grpc-status');
-  return s !== undefined && /^\d{1,2}$/.test(s) ? Number(s) : -1;
 }

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { ReplayBuffer } from '../balance/replay.ts';
 import { ProxyError, type ErrorCode } from '../errors.ts';
-import { field, type Fields, type Layer, type RequestHead, type RequestStream, ResponseHead, type ResponseStream, type Service, WINDOW } from '../message/contract.ts';
+import { type Fields, type Layer, type RequestHead, type RequestStream, ResponseHead, type ResponseStream, type Service, WINDOW } from '../message/contract.ts';
+import { grpcStatusOf } from '../message/grpc-status.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { isGrpc, OwnAnswer } from '../respond.ts';
 import { pauseMs, retryAfterMs, type Backoff } from './backoff.ts';
@@ -217,7 +218,7 @@ class Try implements ResponseStream {
     const { owner } = this;
     if (this.over) return;
     this.stopTimer();
-    const grpcStatus = statusOf(head.fields);
+    const grpcStatus = grpcStatusOf(head.fields);
     // Only once the request is complete: until then the client may be waiting for the head before it goes on.
     if (owner.grpc && grpcStatus < 0 && head.status === 200 && owner.requestEnded && owner.retries < owner.config.maxRetries) {
       this.held = head;
@@ -270,7 +271,7 @@ class Try implements ResponseStream {
     if (held !== null) {
       this.stopTimer();
       this.held = null;
-      if (owner.again(held.status, statusOf(trailers ?? []), false)) {
+      if (owner.again(held.status, grpcStatusOf(trailers ?? []), false)) {
         this.giveUp(trailers ?? []);
         return;
       }
@@ -328,10 +329,4 @@ class Try implements ResponseStream {
     this.owner.config.clock.cancel(this.timer);
     this.timer = null;
   }
-}
-
-/** grpc-status of a head or of trailers; -1 without. */
-function statusOf(fields: Fields): number {
-  const s = field(fields, 'grpc-status');
-  return s !== undefined && /^\d{1,2}$/.test(s) ? Number(s) : -1;
 }

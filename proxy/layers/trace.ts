@@ -1,10 +1,11 @@
 /** Spans of the requests whose callers trace them: only with a collector configured, else the layer is not there and the fields pass as they are. */
 import type { Clock } from '../../lib/clock.ts';
-import { field, type Fields, type Layer, type RequestHead, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import { field, type Fields, type Layer, type RequestHead, type ResponseHead, type ResponseStream } from '../message/contract.ts';
 import type { Reset } from '../message/reset.ts';
 import { readContext, withSpan, type TraceContext } from '../trace/context.ts';
 import { int, SPAN_KIND, text, type KeyValue, type Span } from '../trace/otlp.ts';
 import { withFields } from './headers.ts';
+import { PassingRequest } from './passing-request.ts';
 
 export interface TraceConfig {
   clock: Clock;
@@ -24,7 +25,7 @@ export function trace(config: TraceConfig): Layer {
     const marked = withFields(head, withSpan(head.fields, context, spanId));
     if (!context.sampled) return next(marked, ended, client);
     const answer = new Traced(config, context, spanId, head, client);
-    return new TracedRequest(answer, next(marked, ended, answer));
+    return new PassingRequest(answer, next(marked, ended, answer));
   };
 }
 
@@ -97,22 +98,6 @@ function attributesOf({ method, scheme, authority, fields }: RequestHead, path: 
     text('http.request.method', method), text('url.scheme', scheme), text('url.path', path), text('server.address', authority), text('network.transport', 'tcp'),
     ...(agent === undefined ? [] : [text('user_agent.original', agent)]),
   ];
-}
-
-class TracedRequest implements RequestStream {
-  private readonly answer: Traced;
-  private readonly up: RequestStream;
-  constructor(answer: Traced, up: RequestStream) {
-    this.answer = answer;
-    this.up = up;
-  }
-  data(buf: Buffer, start: number, end: number): void { this.up.data(buf, start, end); }
-  end(trailers: Fields | null): void { this.up.end(trailers); }
-  credit(n: number): void { this.up.credit(n); }
-  reset(reason: Reset): void {
-    this.answer.record(reason.label);
-    this.up.reset(reason);
-  }
 }
 
 /** 16 hex digits, not all zero */

@@ -60,6 +60,7 @@ export function defaultRules(policy: string, clusterNetworks: readonly Cidr[]): 
     case 'cluster-unauthenticated': return rule(inCluster);
     case 'cluster-authenticated': return rule((p) => p.identity !== '' && inCluster(p));
     case 'all-tls-unauthenticated': return rule((p) => p.tls);
+    case 'cluster-tls-unauthenticated': return rule((p) => p.tls && inCluster(p));
     default: return [];
   }
 }

@@ -6,6 +6,7 @@ import type { Authz, Server } from '../../api/gen/inbound_pb.js';
 import { ipMessage, ipText } from '../discover/convert.ts';
 import { RequestHead } from '../message/contract.ts';
 import { ManualClock } from '../../lib/clock.ts';
+import { DEFAULT_POLICIES } from '../../lib/authz/default-policy.ts';
 import { defaultRules, Judge, type Peer, type Verdict } from './authorize.ts';
 import { compileServer, type PortPolicy } from './inbound.ts';
 import { compileMatch } from './route-match.ts';
@@ -40,7 +41,9 @@ describe('default policies', () => {
   const table: [string, boolean, boolean, boolean][] = [
     ['all-unauthenticated', true, true, true], ['audit', true, true, true], ['all-authenticated', true, false, false],
     ['cluster-unauthenticated', true, true, false], ['cluster-authenticated', true, false, false], ['deny', false, false, false],
+    ['all-tls-unauthenticated', true, false, false], ['cluster-tls-unauthenticated', true, false, false],
   ];
+  it('are all that pods may be given', () => assert.deepEqual(table.map(([policy]) => policy).sort(), [...DEFAULT_POLICIES].sort()));
   for (const [policy, ...expected] of table) {
     it(policy, () => assert.deepEqual([meshed, plain, outside].map((p) => new Judge(defaultRules(policy, cluster), p).connection().allowed), expected));
   }

@@ -6,6 +6,7 @@ import { PORTS } from '../../api/ports.ts';
 import { imageRef } from '../../api/version.ts';
 import type { NamespaceLike } from '../metadata.ts';
 import { type LogLevel, parseDurationMs, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets } from './values.ts';
+import { DEFAULT_POLICIES } from '../../lib/authz/default-policy.ts';
 
 /** What the containers of one pod are made with: the mesh's configuration, the namespace's annotations, then the pod's. */
 export interface ProxySettings {
@@ -32,7 +33,6 @@ export interface ProxySettings {
   accessLog: string | undefined;
 }
 
-const INBOUND_POLICIES = ['all-unauthenticated', 'all-authenticated', 'cluster-authenticated', 'cluster-unauthenticated', 'deny', 'audit'];
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const ACCESS_LOGS = ['apache', 'json'];
 const DEFAULT_INBOUND_CONNECT_MS = 1000;
@@ -41,7 +41,7 @@ const MAX_UID = 2_147_483_647;
 /** Under their Linkerd keys these name images of Linkerd's proxy, which does not understand what we inject. */
 const OWN_KEY_ONLY: ReadonlySet<ConfigKey> = new Set(['proxy-image', 'proxy-version']);
 
-const oneOf = (values: string[]) => (text: string): string | null => values.find((v) => v === text.trim()) ?? null;
+const oneOf = (values: readonly string[]) => (text: string): string | null => values.find((v) => v === text.trim()) ?? null;
 
 /** `name:version`, unless the name already carries a tag or a digest. */
 function withVersion(image: string, version: string): string {
@@ -115,7 +115,7 @@ export function resolveSettings(pod: V1Pod, namespace: NamespaceLike, config: Me
     uid: read('proxy-uid', (t) => parseInteger(t, 1, MAX_UID), PROXY_UID, 'a user id above 0'),
     logLevel: read('proxy-log-level', parseLogLevel, proxy.logLevel, 'error, warn, info or debug'),
     shutdownGraceSeconds: read('shutdown-grace-period', seconds, proxy.shutdownGraceSeconds, 'a duration, as in 30s'),
-    defaultInboundPolicy: read('default-inbound-policy', oneOf(INBOUND_POLICIES), proxy.defaultInboundPolicy, INBOUND_POLICIES.join(', ')),
+    defaultInboundPolicy: read('default-inbound-policy', oneOf(DEFAULT_POLICIES), proxy.defaultInboundPolicy, DEFAULT_POLICIES.join(', ')),
     inboundConnectTimeoutMs: read('proxy-inbound-connect-timeout', parseDurationMs, DEFAULT_INBOUND_CONNECT_MS, 'a duration, as in 100ms'),
     outboundConnectTimeoutMs: read('proxy-outbound-connect-timeout', parseDurationMs, DEFAULT_OUTBOUND_CONNECT_MS, 'a duration, as in 1s'),
     accessLog: read<string | undefined>('access-log', oneOf(ACCESS_LOGS), undefined, ACCESS_LOGS.join(' or ')),

@@ -9,7 +9,7 @@ import { workQueue } from '../../../lib/kube/work-queue.ts';
 import type { Log } from '../../../lib/log.ts';
 import { Live } from '../../cluster/live.ts';
 import type { Changes } from '../../cluster/live.ts';
-import type { EventRecorder } from '../../identity/events.ts';
+import type { EventRecorder } from '../../events.ts';
 import type { LastGood } from './last-good.ts';
 import type { AuthorizationPolicies, InboundView } from './policies.ts';
 

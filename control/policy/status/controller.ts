@@ -12,7 +12,7 @@ import { Live } from '../../cluster/live.ts';
 import type { Changes } from '../../cluster/live.ts';
 import type { PolicyView } from '../../cluster/route-view.ts';
 import type { Routes } from '../../cluster/routes.ts';
-import type { EventRecorder } from '../../identity/events.ts';
+import type { EventRecorder } from '../../events.ts';
 import type { Settings } from '../settings/memory.ts';
 import { routeReports } from './conditions.ts';
 import { faultProblems } from './faults.ts';

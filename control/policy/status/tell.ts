@@ -1,4 +1,4 @@
-import type { EventRecorder } from '../../identity/events.ts';
+import type { EventRecorder } from '../../events.ts';
 
 export interface Told { apiVersion: string; kind: string; name: string; namespace: string; uid?: string }
 

@@ -4,22 +4,14 @@ import { rawClient, settings, settle } from '../../../proxy/http2/raw.testkit.ts
 import { RequestHead } from '../../../proxy/message/contract.ts';
 import type { Target } from '../target.ts';
 import { responseFrames, words } from './h2-frames.ts';
-
-const MAX_HELD = 256 * 1024;
+import { feedPieces } from './h2-pieces.ts';
 
 async function feed(input: Buffer, cuts: readonly number[]): Promise<{ events: string[][]; counted: string[] }> {
   const client = rawClient();
   const { peer, connection } = client;
   const answers = [client.start(new RequestHead('GET', 'http', 'a', '/', [])), client.start(new RequestHead('POST', 'http', 'a', '/', []), false)];
   peer.socket.push(settings());
-  let from = 0;
-  for (const cut of [...cuts, input.length]) {
-    if (!peer.socket.destroyed) peer.socket.push(input.subarray(from, cut));
-    from = cut;
-    await new Promise<void>((done) => { setImmediate(done); });
-    assert.ok(peer.wire.held <= MAX_HELD, `${peer.wire.held} bytes held`);
-  }
-  await settle();
+  await feedPieces(peer, input, cuts);
   const counted = [...peer.counted];
   const events = answers.map((a) => [a.body, ...a.events.filter((e) => !e.startsWith('data '))]);
   peer.socket.destroy();

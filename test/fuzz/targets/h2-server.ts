@@ -6,23 +6,14 @@ import { MemorySocket, rawServer, respond, settings, settle, type RawServer } fr
 import type { RequestHead } from '../../../proxy/message/contract.ts';
 import type { Target } from '../target.ts';
 import { requestFrames, words } from './h2-frames.ts';
-
-/** A stream may have a window of content waiting, but here a response is four octets. */
-const MAX_HELD = 256 * 1024;
+import { feedPieces } from './h2-pieces.ts';
 
 interface Request { method: string; path: string; authority: string; fields: string[]; body: string; trailers: string[] }
 
 async function feed(input: Buffer, cuts: readonly number[]): Promise<{ server: RawServer; requests: string[][]; complete: Request[] }> {
   const server = await rawServer((r, _head, ended) => { r.wasEnded = ended; });
   const { peer } = server;
-  let from = 0;
-  for (const cut of [...cuts, input.length]) {
-    if (!peer.socket.destroyed) peer.socket.push(input.subarray(from, cut));
-    from = cut;
-    await new Promise<void>((done) => { setImmediate(done); });
-    assert.ok(peer.wire.held <= MAX_HELD, `${peer.wire.held} bytes held`);
-  }
-  await settle();
+  await feedPieces(peer, input, cuts);
   const requests = server.exchanges.map((r) => {
     const head = r.head_ as RequestHead;
     return [head.method, head.path, head.authority, ...head.fields, r.body, ...r.events.filter((e) => !e.startsWith('data '))];

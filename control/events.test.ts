@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { ManualClock } from '../../lib/clock.ts';
-import { silentLog } from '../../lib/log.ts';
-import { until } from '../serve/testing/mesh.ts';
+import { ManualClock } from '../lib/clock.ts';
+import { silentLog } from '../lib/log.ts';
+import { until } from './serve/testing/mesh.ts';
 import { eventRecorder } from './events.ts';
-import { tokenApi, type TokenApi } from './testing/token-api.ts';
+import { tokenApi, type TokenApi } from './identity/testing/token-api.ts';
 
 describe('event recorder', () => {
   let api: TokenApi;

@@ -1,8 +1,8 @@
-import type { Clock } from '../../lib/clock.ts';
-import type { KubeClient } from '../../lib/kube/client.ts';
-import { RESOURCES } from '../../lib/kube/resources.ts';
-import type { Event } from '../../lib/kube/types.ts';
-import type { Log } from '../../lib/log.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { KubeClient } from '../lib/kube/client.ts';
+import { RESOURCES } from '../lib/kube/resources.ts';
+import type { Event } from '../lib/kube/types.ts';
+import type { Log } from '../lib/log.ts';
 
 export interface EventRecorder {
   /** Never waits and never fails; drops what exceeds the rate. */
