@@ -54,7 +54,7 @@ export class Http2Client extends Connection implements ClientConnection {
     const upgrades = head.upgrade !== '';
     const extended = upgrades && this.peerSettings.connectProtocol;
     const stream = new ClientStream(this, id, client, extended ? 'CONNECT' : head.method, extended ? head : null);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     const ends = ended || (upgrades && !extended);
     stream.localEnded = ends;
     this.headers.request(id, head, ends, extended);
@@ -80,7 +80,7 @@ export class Http2Client extends Connection implements ClientConnection {
     const first = !this.draining;
     this.draining = true;
     if (first) this.onChange?.();
-    for (const stream of this.streams.values()) if (stream.id > lastId) this.abandon(stream, RESET.refused);
+    for (const stream of this.streams.all()) if (!stream.closed && stream.id > lastId) this.abandon(stream, RESET.refused);
     this.streamGone();
   }
 

@@ -27,6 +27,7 @@ import { type StallOwner, StallWatch } from './stall-watch.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ResetMemory } from './reset-memory.ts';
 import type { Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 /** What may be under way to us on the whole connection: 4 MiB is 1 Gbit/s over 32 ms. */
 const CONNECTION_WINDOW = 16 * WINDOW;
@@ -75,7 +76,7 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
   settled = false;
   protected readonly options: ClientOptions;
   protected readonly limits: Limits;
-  readonly streams = new Map<number, Stream>();
+  readonly streams = new StreamTable();
   readonly meter: FloodMeter;
   readonly stalls: StallWatch;
   private readonly encoder = new Encoder();
@@ -103,7 +104,7 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
     this.meter = new FloodMeter(options.clock);
     this.headers = new HeaderWriter(wire, this.encoder);
     this.stalls = new StallWatch(options.clock, this.limits.progressTimeoutMs, this);
-    this.outbox = new Outbox(wire, this.headers, this.meter, this.stalls);
+    this.outbox = new Outbox(wire, this.headers, this.meter, this.stalls, this.streams);
     this.watchdog = new Watchdog(options.clock, this.limits.answerTimeoutMs, this);
     this.keepAlive = options.keepAlive == null ? null : new KeepAlive(options.clock, options.keepAlive, this);
   }
@@ -242,7 +243,7 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
     this.watchdog.stop();
     this.stalls.stop();
     this.keepAlive?.stop();
-    for (const stream of this.streams.values()) this.abandon(stream, reason ?? this.brokenReason(stream));
+    for (const stream of this.streams.all()) if (!stream.closed) this.abandon(stream, reason ?? this.brokenReason(stream));
   }
 
   /**
@@ -439,7 +440,7 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
   protected abstract settingsTaken(): void;
 
   private shiftWindows(delta: number): void {
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       if (stream.sendWindow + delta > MAX_WINDOW) throw new ConnectionError(CODE.flowControl, 'window-overflow');
       stream.sendWindow += delta;
       this.outbox.enter(stream);

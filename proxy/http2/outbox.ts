@@ -11,6 +11,7 @@ import type { HeaderWriter } from './header-writer.ts';
 import { SendQueue } from './send-queue.ts';
 import type { StallWatch } from './stall-watch.ts';
 import type { Stream } from './stream.ts';
+import type { StreamTable } from './stream-table.ts';
 
 const SMALL = 48;
 
@@ -21,18 +22,19 @@ export class Outbox {
   private readonly headers: HeaderWriter;
   private readonly meter: FloodMeter;
   private readonly stalls: StallWatch;
+  private readonly streams: StreamTable;
   /** streams with content waiting, in turn; from `first` on */
   private waiting: Stream[] = [];
   private first = 0;
-  private queues: Set<Stream> | null = null;
   /** streams whose producers are owed credit */
   private owing: Stream[] = [];
 
-  constructor(wire: Wire, headers: HeaderWriter, meter: FloodMeter, stalls: StallWatch) {
+  constructor(wire: Wire, headers: HeaderWriter, meter: FloodMeter, stalls: StallWatch, streams: StreamTable) {
     this.wire = wire;
     this.headers = headers;
     this.meter = meter;
     this.stalls = stalls;
+    this.streams = streams;
   }
 
   data(stream: Stream, buf: Buffer, start: number, end: number): void {
@@ -81,7 +83,6 @@ export class Outbox {
     if (from === end) return;
     if (stream.queue === null) {
       stream.queue = new SendQueue();
-      (this.queues ??= new Set()).add(stream);
       this.stalls.arm();
     }
     const grown = stream.queue.append(buf, from, end);
@@ -116,12 +117,8 @@ export class Outbox {
       this.frame(stream, n);
       const freed = queue.take(this.wire.out!, this.wire.pos, n);
       this.wire.pos += n;
-      if (queue.length === 0) {
-        stream.queue = null;
-        this.queues!.delete(stream);
-      } else {
-        this.enter(stream);
-      }
+      if (queue.length === 0) stream.queue = null;
+      else this.enter(stream);
       if (freed > 0) this.wire.hold(-freed);
       const ended = stream.queue === null && stream.ending;
       this.credit(stream, n);
@@ -189,7 +186,6 @@ export class Outbox {
     if (stream.queue === null) return;
     const freed = stream.queue.release();
     stream.queue = null;
-    this.queues!.delete(stream);
     if (stream.waiting) {
       this.waiting.splice(this.waiting.indexOf(stream, this.first), 1);
       stream.waiting = false;
@@ -200,7 +196,7 @@ export class Outbox {
   /** The stream for which most content waits, or null. */
   fullest(): Stream | null {
     let fullest: Stream | null = null;
-    for (const s of this.queues ?? []) if (fullest === null || s.queue!.capacity > fullest.queue!.capacity) fullest = s;
+    for (const s of this.streams.all()) if (s.queue !== null && (fullest === null || s.queue.capacity > fullest.queue!.capacity)) fullest = s;
     return fullest;
   }
 }

@@ -101,7 +101,7 @@ class ServerSide extends Connection implements ServerConnection {
   }
 
   protected finished(): void {
-    for (const stream of this.streams.values()) if (!stream.remoteEnded) this.abandon(stream, RESET.cancel);
+    for (const stream of this.streams.all()) if (!stream.closed && !stream.remoteEnded) this.abandon(stream, RESET.cancel);
     this.finalId = this.lastId;
     this.streamGone();
   }
@@ -145,7 +145,7 @@ class ServerSide extends Connection implements ServerConnection {
       stream.left = head.contentLength;
       this.stalls.arm();
     }
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     this.meter.worked();
     const request = this.service(head, ends && !connect, stream);
     if (stream.closed) {
@@ -179,7 +179,7 @@ class ServerSide extends Connection implements ServerConnection {
     const head = this.refuse(new ProxyError('HEAD_TOO_LARGE', '', 'header-list-too-large'), null);
     const stream = new ServerStream(this, id, false, '', head.fields);
     stream.remoteEnded = ends;
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     stream.head(head);
     stream.end(null);
   }

@@ -9,7 +9,7 @@ const MIN_PROGRESS = 1024;
 
 /** The connection, as the watch sees it. */
 export interface StallOwner {
-  readonly streams: ReadonlyMap<number, Stream>;
+  readonly streams: { all(): Stream[] };
   stalled(stream: Stream, reason: string): void;
 }
 
@@ -37,7 +37,8 @@ export class StallWatch {
 
   private look(): void {
     this.timer = null;
-    for (const stream of this.owner.streams.values()) {
+    for (const stream of this.owner.streams.all()) {
+      if (stream.closed) continue;
       const { queue } = stream;
       const owes = stream.owesBody;
       if (queue === null && !owes) continue;

@@ -57,6 +57,8 @@ export class Deadlines<T> {
     else d.before.after = d.after;
     if (d.after === null) this.last = d.before;
     else d.after.before = d.before;
+    // An old one that is over would keep all that were set after it from being collected young.
+    d.before = d.after = null;
   }
 
   private readonly expire = (): void => {
