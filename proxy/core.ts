@@ -7,7 +7,8 @@ import { Http2Client, serveHttp2, type ServerOptions as Http2Options } from './h
 import { Wire } from './io/wire.ts';
 import type { Log } from './log.ts';
 import type { Credentials } from './mesh-tls/credentials.ts';
-import type { ClientConnection, ServerConnection, Service } from './message/contract.ts';
+import { HttpDate } from './message/date.ts';
+import type { ClientConnection, Layer, ServerConnection, Service } from './message/contract.ts';
 import { refuse } from './respond.ts';
 import type { TapHub } from './tap/hub.ts';
 import type { Forward } from './tcp/forward.ts';
@@ -47,6 +48,8 @@ export class Core {
   readonly tap: TapHub;
   /** where spans go; null without a collector */
   spans: SpanExporter | null = null;
+  /** puts itself into Via; null for not */
+  via: Layer | null = null;
   readonly credentials: Credentials;
   /** opaque connections in progress */
   readonly forwards = new Set<Forward>();
@@ -68,11 +71,12 @@ export class Core {
     this.credentials = d.credentials;
     this.ownPorts = d.ownPorts;
     this.ownIps = d.ownIps;
+    const date = new HttpDate(d.clock);
     this.http1 = {
       scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: HEAD_TIMEOUT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS,
-      progressTimeoutMs: PROGRESS_TIMEOUT_MS, sweeper: new Sweeper(d.clock), count: this.reject, refuse,
+      progressTimeoutMs: PROGRESS_TIMEOUT_MS, sweeper: new Sweeper(d.clock), count: this.reject, refuse, date,
     };
-    this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, keepAlive: KEEP_ALIVE, bug: this.bug };
+    this.http2 = { clock: d.clock, count: this.reject, refuse: (error) => refuse(error).head, date, keepAlive: KEEP_ALIVE, bug: this.bug };
   }
 
   /** A destination that is one of our own listeners would come straight back. */

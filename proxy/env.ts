@@ -48,6 +48,8 @@ export interface ProxyEnv {
   shutdownGraceMs: number;
   /** one line on stdout for each inbound request; null for none */
   accessLog: AccessLogFormat | null;
+  /** how the proxy calls itself in Via; '' for not at all */
+  via: string;
   /** "ip:port" that every connection counts as meant for, where nothing redirects (tests, benches); '' otherwise */
   origDst: { inbound: string; outbound: string };
 }
@@ -180,6 +182,7 @@ function readAll(r: Reader): ProxyEnv {
     reuse: { maxRequests: r.count('OUTBOUND_CONNECTION_MAX_REQUESTS'), maxAgeMs: r.duration('OUTBOUND_CONNECTION_MAX_AGE', 0) },
     shutdownGraceMs: graceMs(r),
     accessLog: accessLog(r),
+    via: r.parsed('VIA', r.get('VIA') ?? '', (t) => (/^[\w!#$%&'*+.^`|~-]{0,64}$/.test(t) ? t : null), 'a token of RFC 9110, at most 64 bytes', ''),
     origDst: { inbound: fixedDst(r, 'INBOUND_ORIG_DST'), outbound: fixedDst(r, 'OUTBOUND_ORIG_DST') },
   };
 }

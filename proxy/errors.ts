@@ -23,7 +23,8 @@ export const ERRORS = {
   BAD_REQUEST: { status: 400, grpc: 13, label: 'bad request', text: 'the request is malformed' },
   URI_TOO_LONG: { status: 414, grpc: 13, label: 'bad request', text: 'the request target is too long' },
   HEAD_TOO_LARGE: { status: 431, grpc: 8, label: 'bad request', text: 'the request head is too large' },
-  METHOD_NOT_IMPLEMENTED: { status: 501, grpc: 12, label: 'bad request', text: 'a transfer coding of the request is not implemented' },
+  CLIENT_TIMEOUT: { status: 408, grpc: 4, label: 'bad request', text: 'the request did not arrive in time' },
+  METHOD_NOT_IMPLEMENTED: { status: 501, grpc: 12, label: 'bad request', text: 'the method or a transfer coding of the request is not implemented' },
   VERSION_NOT_SUPPORTED: { status: 505, grpc: 12, label: 'bad request', text: 'the HTTP version is not supported' },
 } as const;
 

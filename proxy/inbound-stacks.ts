@@ -12,6 +12,7 @@ import { authorize } from './layers/authorize.ts';
 import { clientIdentity } from './layers/client-identity.ts';
 import { failure } from './layers/fault.ts';
 import { changeRequestHeaders } from './layers/headers.ts';
+import { limitHops } from './layers/max-forwards.ts';
 import { measure } from './layers/measure.ts';
 import { traceTo } from './layers/trace.ts';
 import { text } from './trace/otlp.ts';
@@ -130,7 +131,7 @@ export class InboundStacks {
         core.failed('inbound', error);
         respondError(head, answer, error);
       },
-    })(clientIdentity(client.identity)(toApp)));
+    })(clientIdentity(client.identity)((head, ended, answer) => limitHops(toApp, head, ended, answer))));
     return { balancer, inner, whole: downgradeHttp1(meshed)(inner) };
   }
 

@@ -60,7 +60,7 @@ export class Inbound {
     this.terminator = terminator;
     this.policies = policies;
     this.pool = pool;
-    this.apps = new LocalApps(pool, core.random);
+    this.apps = new LocalApps(pool, core.random, core.via ?? ((next) => next));
     this.port = port;
     this.stacks = new InboundStacks(core, this.apps, policies, access);
   }

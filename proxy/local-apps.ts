@@ -8,24 +8,25 @@ import type { Layer } from './message/contract.ts';
 const MAX_APPS = 512;
 const FAIL_FAST_MS = 1_000;
 
-const through: Layer = (next) => next;
-
 /** The application's ports as destinations with one endpoint each. */
 export class LocalApps {
   private readonly pool: PoolConfig;
   private readonly random: () => number;
+  private readonly layer: Layer;
   private readonly byAddr = new Map<string, Balancer>();
 
-  constructor(pool: PoolConfig, random: () => number) {
+  /** `layer`: what stands right before the application */
+  constructor(pool: PoolConfig, random: () => number, layer: Layer) {
     this.pool = pool;
     this.random = random;
+    this.layer = layer;
   }
 
   get(addr: SocketAddr): Balancer {
     const key = addrText(addr);
     let b = this.byAddr.get(key);
     if (b !== undefined) return b;
-    b = new Balancer(key, { pool: this.pool, settings: alone(FAIL_FAST_MS), layers: () => through, random: this.random });
+    b = new Balancer(key, { pool: this.pool, settings: alone(FAIL_FAST_MS), layers: () => this.layer, random: this.random });
     b.add([{ addr: { ip: addr.ip, port: addr.port }, weight: 1, labels: {}, tls: null, h2: false, opaque: false, transportPort: 0 }]);
     if (this.byAddr.size >= MAX_APPS) {
       const [oldest, gone] = this.byAddr.entries().next().value!;

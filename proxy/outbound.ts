@@ -19,6 +19,7 @@ import type { Core } from './core.ts';
 import type { Target, Targets } from './discover/targets.ts';
 import type { ProxyError } from './errors.ts';
 import { abort } from './io/abort.ts';
+import { limitHops } from './layers/max-forwards.ts';
 import { measure } from './layers/measure.ts';
 import { upgradeHttp1 } from './layers/orig-proto.ts';
 import { traceTo } from './layers/trace.ts';
@@ -163,14 +164,14 @@ export class Outbound {
 function http1(target: Target, client: ClientAddr): Service {
   return (head, ended, answer) => {
     head.client = client;
-    return target.routes!.http1(head, ended, answer);
+    return limitHops(target.routes!.http1, head, ended, answer);
   };
 }
 
 function http2(target: Target, client: ClientAddr): Service {
   return (head, ended, answer) => {
     head.client = client;
-    return target.routes!.http2(head, ended, answer);
+    return limitHops(target.routes!.http2, head, ended, answer);
   };
 }
 
@@ -213,6 +214,9 @@ export function outboundEndpointLayers(core: Core): (e: Endpoint) => Layer {
     const counted = measure({ metrics: core.metrics, clock: core.clock, labels: { direction: 'outbound', ...dstLabels(e.info) } });
     const upgraded = upgradeHttp1(addrText(e.info.addr));
     const traced = traceTo(core.spans, { clock: core.clock, random: core.random, kind: 'client', attributes: [text('direction', 'outbound'), text('network.peer.address', e.info.addr.ip)] });
-    return (next) => traced(counted(e.info.tls !== null && e.info.h2 ? upgraded(next) : next));
+    return (next) => {
+      const last = core.via === null ? next : core.via(next);
+      return traced(counted(e.info.tls !== null && e.info.h2 ? upgraded(last) : last));
+    };
   };
 }

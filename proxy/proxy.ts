@@ -17,6 +17,7 @@ import type { Channel } from './discover/watch.ts';
 import type { ProxyEnv, ServiceAddr } from './env.ts';
 import { Inbound } from './inbound.ts';
 import { measure } from './layers/measure.ts';
+import { via } from './layers/via.ts';
 import type { Log } from './log.ts';
 import { Credentials } from './mesh-tls/credentials.ts';
 import { countHandshakes } from './mesh-tls/handshakes.ts';
@@ -88,6 +89,8 @@ export class Proxy {
       transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
       ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps.map(canonicalIp)),
     });
+
+    if (env.via !== '') this.core.via = via(env.via);
 
     const channels = new Map<string, Channel>();
     const channel = (client: string, addr: ServiceAddr): Channel => {

@@ -19,14 +19,6 @@ export const TARGET = table((c) => (c > 32 && c !== 127 && c !== 35 ? 1 : 0));
 /** Value of a hexadecimal digit, 255 for every other byte. */
 export const HEX = table((c) => (isDigit(c) ? c - 48 : c >= 65 && c <= 70 ? c - 55 : c >= 97 && c <= 102 ? c - 87 : 255));
 
-/** uri-host [ ":" port ] of RFC 3986 3.2 without user information; the empty string is valid (RFC 9112 3.2). */
-const AUTHORITY = /^(?:\[[0-9a-fA-F:.]+(?:%25[A-Za-z0-9._~-]+)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]{0,5})?$/;
-const PERCENT = /%(?![0-9a-fA-F]{2})/;
-
-export function isAuthority(s: string): boolean {
-  return s.length <= 512 && AUTHORITY.test(s) && !PERCENT.test(s) && !s.startsWith(':');
-}
-
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const BAD_NAME = /[^!#$%&'*+\-.^_`|~0-9a-z]/;
 const BAD_TARGET = /[^\x21-\x7e\x80-\xff]/;

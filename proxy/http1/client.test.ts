@@ -113,6 +113,12 @@ describe('HTTP/1 client: responses', () => {
     assert.deepEqual(answer.events, ['informational 100', 'informational 103', 'head 200', 'end']);
   });
 
+  it('426 comes with the protocol to switch to', async () => {
+    const { answer } = await answered('HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\nContent-Length: 0\r\n\r\n');
+    assert.equal(answer.heads[0]!.upgrade, 'websocket');
+    assert.deepEqual(answer.heads[0]!.fields, []);
+  });
+
   it('trailers', async () => {
     const { answer } = await answered('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGrpc-Status: 0\r\nSet-Cookie: x\r\n\r\n');
     assert.deepEqual(answer.trailers, ['grpc-status', '0']);

@@ -1,7 +1,9 @@
 import type { Wire } from '../io/wire.ts';
-import type { Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { field, type Fields, type RequestHead, type ResponseHead } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 import { withKey } from '../message/websocket.ts';
-import { isAuthority, isFieldName, isFieldValue, isVisible } from './chars.ts';
+import { isKnownAuthority } from '../message/authority.ts';
+import { isFieldName, isFieldValue, isVisible } from './chars.ts';
 import { statusLine } from './reasons.ts';
 import { encodedForms, hasTe } from '../message/shared.ts';
 
@@ -18,16 +20,6 @@ export type Framing = (typeof FRAMING)[keyof typeof FRAMING];
 
 /** Fields that the codec writes by itself; in a Fields array they would let somebody else decide about framing or routing. */
 const OWN = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'upgrade']);
-
-/** The authority that was found valid last: nearly always the next one too. */
-let knownAuthority = '';
-
-function validAuthority(authority: string): boolean {
-  if (authority === knownAuthority) return true;
-  if (!isAuthority(authority)) return false;
-  knownAuthority = authority;
-  return true;
-}
 
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
@@ -68,7 +60,7 @@ function writeHead(wire: Wire, start: string, fields: Fields): boolean {
  */
 export function writeRequestHead(wire: Wire, head: RequestHead, framing: Framing): boolean {
   const { method, path, authority } = head;
-  if ((method !== 'GET' && !isFieldName(method.toLowerCase())) || !validAuthority(authority)) return false;
+  if ((method !== 'GET' && !isFieldName(method.toLowerCase())) || !isKnownAuthority(authority)) return false;
   let start: string;
   if (method === 'CONNECT') start = `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n`;
   else if (!isVisible(path)) return false;
@@ -87,12 +79,14 @@ export function writeRequestHead(wire: Wire, head: RequestHead, framing: Framing
 }
 
 /**
- * Writes the head of a response. `connection` is the whole Connection line or ''. `length` is the Content-Length to send, -1 for none.
+ * Writes the head of a response. `connection` is the whole Connection line or ''. `length` is the Content-Length to send, -1 for none. A final response
+ * without Date gets `date`.
  */
-export function writeResponseHead(wire: Wire, head: ResponseHead, framing: Framing, length: number, connection: string): boolean {
+export function writeResponseHead(wire: Wire, head: ResponseHead, framing: Framing, length: number, connection: string, date: HttpDate | null): boolean {
   let start = statusLine(head.status);
   if (framing === FRAMING.CHUNKED) start += 'transfer-encoding: chunked\r\n';
   else if (length >= 0) start += `content-length: ${length}\r\n`;
+  if (date !== null && head.status >= 200 && field(head.fields, 'date') === undefined) start += `date: ${date.text}\r\n`;
   return writeHead(wire, start + connection, head.fields);
 }
 

@@ -1,6 +1,7 @@
 import { ProxyError } from '../errors.ts';
+import { isAuthority } from '../message/authority.ts';
 import type { Fields } from '../message/contract.ts';
-import { LOWER_TOKEN, VALUE, isAuthority } from './chars.ts';
+import { LOWER_TOKEN, VALUE } from './chars.ts';
 import { HASH_SEED, KIND, fieldName, hashStep } from './field-names.ts';
 
 /** What the field lines of one head say: the fields that pass through, and what the codec itself acts on. Never changed once parsed. */
@@ -79,9 +80,7 @@ export function parseFieldBlock(buf: Buffer, start: number, end: number, text: s
         break;
       case KIND.TRANSFER_ENCODING:
         if (++codings > 1) throw new ProxyError('BAD_REQUEST', 'more than one Transfer-Encoding field', 'repeated-transfer-encoding');
-        if (value.toLowerCase() !== 'chunked') {
-          throw new ProxyError('METHOD_NOT_IMPLEMENTED', 'a transfer coding other than chunked', 'unknown-transfer-coding');
-        }
+        if (value.toLowerCase() !== 'chunked') throw badCodings(value);
         block.chunked = true;
         break;
       case KIND.CONNECTION:
@@ -135,6 +134,14 @@ function badLineEnd(buf: Buffer, p: number): ProxyError {
   if (buf[p] === 10) return new ProxyError('BAD_REQUEST', 'a header line ends without CR', 'bare-lf');
   if (buf[p] === 13) return new ProxyError('BAD_REQUEST', 'a CR inside a header line', 'bare-cr');
   return new ProxyError('BAD_REQUEST', 'a control byte in a header field', 'bad-field-value');
+}
+
+/** RFC 9112 6.1 and 6.3: without chunked as the last coding, and only there, nobody knows where the body ends. */
+function badCodings(value: string): ProxyError {
+  const codings = value.toLowerCase().split(',').map((c) => c.trim());
+  return codings.indexOf('chunked') === codings.length - 1
+    ? new ProxyError('METHOD_NOT_IMPLEMENTED', 'a transfer coding other than chunked', 'unknown-transfer-coding')
+    : new ProxyError('BAD_REQUEST', 'chunked is not the last transfer coding', 'chunked-not-last');
 }
 
 function parseLength(value: string): number {

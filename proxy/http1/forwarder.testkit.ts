@@ -96,7 +96,7 @@ export function refuse(error: ProxyError): { head: ResponseHead; body: Buffer } 
 
 export function serverOptions(counted: string[], sweeper: Sweeper): ServerOptions {
   return {
-    scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: 10_000, idleTimeoutMs: 60_000, progressTimeoutMs: 30_000, sweeper, refuse,
+    scheme: 'http', limits: DEFAULT_LIMITS, headTimeoutMs: 10_000, idleTimeoutMs: 60_000, progressTimeoutMs: 30_000, sweeper, refuse, date: null,
     count: (reason) => void counted.push(reason),
   };
 }

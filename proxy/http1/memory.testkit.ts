@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream';
 import { ManualClock } from '../../lib/clock.ts';
 import { Wire, type Reader } from '../io/wire.ts';
 import { ResponseHead, type Fields, type RequestHead, type RequestStream, type ResponseStream, type ServerConnection, type Service } from '../message/contract.ts';
+import { HttpDate } from '../message/date.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import { serverOptions } from './forwarder.testkit.ts';
 import { Http1Client } from './client.ts';
@@ -95,12 +96,12 @@ export interface MemoryServer {
   output(): Promise<string>;
 }
 
-export function memoryServer(service: Service, limits: Http1Limits = DEFAULT_LIMITS): MemoryServer {
+export function memoryServer(service: Service, limits: Http1Limits = DEFAULT_LIMITS, dated = false): MemoryServer {
   const socket = new MemorySocket();
   const wire = new Wire(socket as unknown as Socket);
   const counted: string[] = [];
   const clock = new ManualClock();
-  const opts = { ...serverOptions(counted, new Sweeper(clock)), limits };
+  const opts = { ...serverOptions(counted, new Sweeper(clock)), limits, date: dated ? new HttpDate(clock) : null };
   const connection = serveHttp1(wire, service, opts, null);
   const reader = connection as unknown as Reader;
   return {

@@ -1,5 +1,6 @@
 import type { ProxyError } from '../errors.ts';
 import type { ResponseHead } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 import type { Http1Limits } from './limits.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -15,6 +16,8 @@ export interface ServerOptions {
   sweeper: Sweeper;
   /** counts something rejected, by its stable reason */
   count: (reason: string) => void;
+  /** for responses that come without; null leaves them so */
+  date: HttpDate | null;
   /** renders the answer to a request that could not be parsed */
   refuse: (error: ProxyError) => { head: ResponseHead; body: Buffer };
 }

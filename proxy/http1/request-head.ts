@@ -29,6 +29,7 @@ export function parseRequestHead(buf: Buffer, p: number, end: number, limits: Ht
   if (block.chunked && version === 0) throw badRequest('Transfer-Encoding in an HTTP/1.0 request', 'transfer-encoding-http10');
   if (block.host === null && version === 1) throw badRequest('the Host field is missing', 'missing-host');
   if (connect && bodied) throw badRequest('CONNECT with a body', 'connect-body');
+  if (bodied && method === 'TRACE') throw badRequest('TRACE with a body', 'trace-body');
   const authority = connect || line.absoluteForm ? line.authority : (block.host ?? '');
   const head = new RequestHead(method, line.scheme || scheme, authority, line.path, block.fields, block.contentLength);
   head.version = version;

@@ -1,5 +1,6 @@
 import { ProxyError } from '../errors.ts';
-import { LOWER_TOKEN, TARGET, isAuthority } from './chars.ts';
+import { isAuthority, isConnectTarget } from '../message/authority.ts';
+import { LOWER_TOKEN, TARGET } from './chars.ts';
 import { latin1 } from './latin1.ts';
 
 /** The parts of one request line. One object is reused for all: read it before the next call. */
@@ -36,7 +37,8 @@ export function parseRequestLine(buf: Buffer, p: number, end: number, maxBytes: 
     p += 3;
   } else {
     while (LOWER_TOKEN[buf[p]!] !== 0) p++;
-    if (buf[p] !== 32 || p === start || p - start > MAX_METHOD) throw badMethod(buf[p]!);
+    if (buf[p] !== 32 || p === start) throw badMethod(buf[p]!);
+    if (p - start > MAX_METHOD) throw unknownMethod();
     const text = latin1(buf, start, p);
     line.method = METHODS.get(text) ?? text;
   }
@@ -54,7 +56,7 @@ export function parseRequestLine(buf: Buffer, p: number, end: number, maxBytes: 
 function target(line: RequestLine, buf: Buffer, start: number, end: number): void {
   if (line.method === 'CONNECT') {
     const authority = latin1(buf, start, end);
-    if (!isAuthority(authority) || !/[^:]:[0-9]{1,5}$/.test(authority)) throw badTarget(0);
+    if (!isConnectTarget(authority)) throw badTarget(0);
     line.authority = authority;
     line.path = '';
     return;
@@ -90,6 +92,8 @@ function parseVersion(buf: Buffer, p: number): 0 | 1 {
 }
 
 const tooLong = (): ProxyError => new ProxyError('URI_TOO_LONG', 'the request line is too long', 'request-line-too-long');
+/** RFC 9112 3: longer than any method that there is. */
+const unknownMethod = (): ProxyError => new ProxyError('METHOD_NOT_IMPLEMENTED', 'no such method', 'method-too-long');
 const badVersion = (): ProxyError => new ProxyError('BAD_REQUEST', 'the request line does not end in an HTTP version', 'bad-version');
 const bareLf = (): ProxyError => new ProxyError('BAD_REQUEST', 'the request line ends without CR', 'bare-lf');
 

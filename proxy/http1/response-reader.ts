@@ -177,6 +177,7 @@ export class ResponseReader {
     const block = HEADS.get(buf, next, end, this.opts.limits);
     const head = new ResponseHead(status, block.fields, status < 200 || status === 204 ? -1 : block.contentLength);
     head.version = version;
+    if (status === 426) head.upgrade = block.upgrade;
     if (status === 101) {
       if (x.upgrade === '' || block.upgrade === '') throw badGateway('a switch of protocols that was not asked for', 'unexpected-101');
       head.upgrade = block.upgrade;

@@ -1,5 +1,6 @@
 import { ProxyError } from '../errors.ts';
 import { WINDOW, type Fields, type RequestHead, type RequestStream, type ResponseHead, type ResponseStream } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 import { RESET, type Reset } from '../message/reset.ts';
 import type { Wire } from '../io/wire.ts';
 import { FRAMING, writeBody, writeLastChunk, writeResponseHead, type Framing } from './encode.ts';
@@ -7,6 +8,8 @@ import { FRAMING, writeBody, writeLastChunk, writeResponseHead, type Framing } f
 /** What an exchange needs of the connection that it runs on. */
 export interface ExchangeOwner {
   readonly wire: Wire;
+  /** for responses without one */
+  readonly date: HttpDate | null;
   /** whether the connection may carry another request after this one, as far as is known now */
   keepsAlive(): boolean;
   /** the response says that the connection closes after it */
@@ -86,7 +89,7 @@ export class ServerExchange implements ResponseStream {
     // RFC 9110 15.2: an HTTP/1.0 client does not know 1xx.
     if (this.version === 0) return;
     if (head.status === 100) this.awaitsContinue = false;
-    if (!writeResponseHead(this.owner.wire, head, FRAMING.NONE, -1, '')) this.owner.failed(badHead());
+    if (!writeResponseHead(this.owner.wire, head, FRAMING.NONE, -1, '', null)) this.owner.failed(badHead());
   }
 
   head(head: ResponseHead): void {
@@ -113,15 +116,18 @@ export class ServerExchange implements ResponseStream {
     this.remaining = this.framing === FRAMING.LENGTH ? head.contentLength : 0;
     // A client that waits for 100 may never send the body that its head announced; nobody could then tell what its next bytes are (RFC 9110 10.1.1).
     if (this.framing === FRAMING.CLOSE || this.awaitsContinue) this.owner.closeAfter();
-    if (!writeResponseHead(this.owner.wire, head, this.framing, length, this.connectionLine())) {
+    if (!writeResponseHead(this.owner.wire, head, this.framing, length, this.connectionLine(head), this.owner.date)) {
       this.owner.failed(badHead());
       return;
     }
     this.headSent = true;
   }
 
-  private connectionLine(): string {
-    if (!this.owner.keepsAlive()) return 'connection: close\r\n';
+  private connectionLine({ upgrade }: ResponseHead): string {
+    const goesOn = this.owner.keepsAlive();
+    // A 426 that does not say to what would be none (RFC 9110 15.5.22).
+    if (upgrade !== '') return `connection: upgrade${goesOn ? '' : ', close'}\r\nupgrade: ${upgrade}\r\n`;
+    if (!goesOn) return 'connection: close\r\n';
     return this.version === 0 ? 'connection: keep-alive\r\n' : '';
   }
 
@@ -129,7 +135,7 @@ export class ServerExchange implements ResponseStream {
     this.framing = FRAMING.TUNNEL;
     this.tunnel = true;
     const line = switching ? `connection: upgrade\r\nupgrade: ${head.upgrade || this.upgrade}\r\n` : '';
-    if (!writeResponseHead(this.owner.wire, head, FRAMING.TUNNEL, -1, line)) {
+    if (!writeResponseHead(this.owner.wire, head, FRAMING.TUNNEL, -1, line, this.owner.date)) {
       this.owner.failed(badHead());
       return;
     }

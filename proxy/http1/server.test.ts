@@ -54,6 +54,26 @@ describe('HTTP/1 server: responses', () => {
     assert.match(await ask(GET, new ResponseHead(799, [], 0), null), /^HTTP\/1\.1 799 \r\n/);
   });
 
+  it('a final response without Date gets one, and so does an answer of our own; nothing else does', async () => {
+    const { service } = recorder((seen) => {
+      seen.client.informational(new ResponseHead(103, []));
+      seen.client.head(new ResponseHead(200, seen.head.path === '/' ? [] : ['date', 'then'], 0));
+      seen.client.end(null);
+    });
+    const s = memoryServer(service, undefined, true);
+    s.feed(`${GET}${GET.replace('/', '/dated')}GET\r\n\r\n`);
+    assert.deepEqual((await s.output()).match(/(?:103|200|400) .*|date: .*/g), [
+      '103 Early Hints', '200 OK', 'date: Thu, 01 Jan 1970 00:00:00 GMT', '103 Early Hints', '200 OK', 'date: then', '400 Bad Request', 'date: Thu, 01 Jan 1970 00:00:00 GMT',
+    ]);
+  });
+
+  it('a 426 says to what, and so does its Connection', async () => {
+    const head = new ResponseHead(426, [], 0);
+    head.upgrade = 'websocket';
+    assert.equal(await ask(GET, head, null), 'HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+    assert.match(await ask(`GET / HTTP/1.1\r\n${H}Connection: close\r\n\r\n`, head, null), /\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n$/);
+  });
+
   it('Connection: close is answered in kind', async () => {
     assert.match(await ask(`GET / HTTP/1.1\r\n${H}Connection: close\r\n\r\n`, new ResponseHead(200, [], 4)), /\r\nconnection: close\r\n/);
   });
@@ -245,7 +265,8 @@ describe('HTTP/1 server: connections', () => {
     slow.clock.advance(3000);
     await settled();
     assert.deepEqual(slow.counted, ['head-timeout']);
-    assert.equal(slow.socket.destroyed, true);
+    assert.match(slow.socket.text(), /^HTTP\/1.1 408 Request Timeout\r\n.*connection: close\r\n/s);
+    assert.equal(slow.socket.finished, true);
     const idle = memoryServer(service);
     idle.feed(GET);
     idle.clock.advance(59_000);

@@ -1,6 +1,7 @@
-import type { ProxyError } from '../errors.ts';
+import { ProxyError } from '../errors.ts';
 import type { Reader, Wire } from '../io/wire.ts';
 import type { Fields, RequestHead, ServerConnection, Service } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 import { RESET } from '../message/reset.ts';
 import { abort } from '../io/abort.ts';
 import { FRAMING, writeResponseHead } from './encode.ts';
@@ -158,6 +159,10 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
 
   // What the exchange calls.
 
+  get date(): HttpDate | null {
+    return this.opts.date;
+  }
+
   keepsAlive(): boolean {
     return this.keepAlive && !this.draining;
   }
@@ -235,8 +240,9 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
       this.cut();
       return;
     }
-    const { head, body } = this.opts.refuse(error);
-    if (writeResponseHead(this.wire, head, FRAMING.LENGTH, body.length, 'connection: close\r\n') && x?.wantsBody !== false) this.wire.write(body);
+    const { date, refuse } = this.opts;
+    const { head, body } = refuse(error);
+    if (writeResponseHead(this.wire, head, FRAMING.LENGTH, body.length, 'connection: close\r\n', date) && x?.wantsBody !== false) this.wire.write(body);
     this.linger();
   }
 
@@ -267,8 +273,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
         if (reader.held > 0) {
           if (this.wire.congested || now - reader.headSince < headTimeoutMs) return;
           count('head-timeout');
-          reader.drop();
-          this.wire.close();
+          this.answerInstead(null, new ProxyError('CLIENT_TIMEOUT'));
         } else if (waited >= (this.served ? idleTimeoutMs : headTimeoutMs) || (this.draining && waited >= DRAIN_IDLE_MS)) {
           this.linger();
         }
@@ -305,7 +310,8 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
     this.opts.count(reason);
     x.dead = true;
     x.request.reset(RESET.cancel);
-    this.cut();
+    if (reason === 'body-timeout') this.answerInstead(x, new ProxyError('CLIENT_TIMEOUT'));
+    else this.cut();
     return true;
   }
 }

@@ -1,16 +1,20 @@
 /** Message heads and trailers to HEADERS frames (RFC 9113 8.1 to 8.3), with CONTINUATION where one frame is not enough. */
 import type { Wire } from '../io/wire.ts';
-import type { Fields, RequestHead, ResponseHead } from '../message/contract.ts';
+import { field, type Fields, type RequestHead, type ResponseHead } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 import { withoutProof } from '../message/websocket.ts';
 import { FLAG, FRAME_HEAD, FRAME_MAX, TYPE, putHead } from './frames.ts';
 import { Encoder } from './hpack/encoder.ts';
 
-/** Room for pseudo-header fields other than :path and :authority, and for content-length. */
-const FIXED = Encoder.BEGIN + Encoder.bound(':scheme', 'https') + Encoder.bound(':status', '200') + Encoder.bound('content-length', '9'.repeat(16)) + Encoder.bound(':protocol', '') + 64;
+/** Room for pseudo-header fields other than :path and :authority, for content-length and date. */
+const FIXED = Encoder.BEGIN + Encoder.bound(':scheme', 'https') + Encoder.bound(':status', '200') + Encoder.bound('content-length', '9'.repeat(16))
+  + Encoder.bound(':protocol', '') + Encoder.bound('date', 'Sun, 06 Nov 1994 08:49:37 GMT') + 64;
 
 const STATUS = Array.from({ length: 1000 }, (_, i) => String(i));
 
 export class HeaderWriter {
+  /** for final responses without one */
+  date: HttpDate | null = null;
   private readonly wire: Wire;
   private readonly encoder: Encoder;
   /** the block being built, when it does not go straight into the wire's buffer */
@@ -50,6 +54,7 @@ export class HeaderWriter {
     const { status } = head;
     this.encoder.field(':status', STATUS[status]!);
     if (head.contentLength >= 0 && status >= 200 && status !== 204) this.encoder.field('content-length', String(head.contentLength));
+    if (this.date !== null && status >= 200 && field(head.fields, 'date') === undefined) this.encoder.field('date', this.date.text);
     this.fields(head.fields);
     this.end(id, false);
   }

@@ -1,4 +1,5 @@
 /** Decoded header blocks to message heads, with the rules of RFC 9113 8.2 and 8.3 that depend on what a block is for. */
+import { isConnectTarget, isKnownAuthority } from '../message/authority.ts';
 import { field, type Fields, RequestHead, ResponseHead } from '../message/contract.ts';
 import { type HeaderBlock, SEEN } from './hpack/block.ts';
 
@@ -23,13 +24,18 @@ function checkRequest(block: HeaderBlock): void {
     // RFC 9113 8.5, RFC 8441 4
     const plain = SEEN.method | SEEN.authority;
     if (seen !== plain && seen !== (plain | REQUEST | SEEN.protocol)) block.fault('connect-pseudo-headers');
-    if (seen === plain) return;
+    if (seen === plain) {
+      if (!isConnectTarget(block.authority)) block.fault('connect-target');
+      return;
+    }
   } else if (block.protocol !== '') {
     return block.fault('protocol-without-connect');
   }
   if ((seen & REQUEST) !== REQUEST) return block.fault('pseudo-header-missing');
   if (block.scheme !== 'http' && block.scheme !== 'https') return block.fault('scheme');
   if (block.path === '*' && block.method !== 'OPTIONS') return block.fault('path-asterisk');
+  // Octets were checked one by one; a name that no HTTP/1 server could be asked for would count as its failure.
+  if (!isKnownAuthority(block.authority === '' ? block.host : block.authority)) block.fault('authority');
   // The same place named in two ways would let two hops see two requests (RFC 9113 8.3.1).
   if (block.host !== '' && block.authority !== '' && block.host !== block.authority && block.host.toLowerCase() !== block.authority.toLowerCase())
     if (!isAbsoluteForm(block.fields)) block.fault('host-not-authority');

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { ProxyError } from '../errors.ts';
 import type { RequestHead, ResponseHead } from '../message/contract.ts';
+import type { HttpDate } from '../message/date.ts';
 
 export interface Limits {
   /** streams that the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS); for a client, the most that it opens whatever the peer allows */
@@ -29,6 +30,8 @@ export interface ClientOptions {
 }
 
 export interface ServerOptions extends ClientOptions {
+  /** for responses that come without */
+  date?: HttpDate;
   /** the response to a request that this codec answers by itself (431); it is sent without a body */
   refuse: (error: ProxyError, head: RequestHead | null) => ResponseHead;
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { ManualClock } from '../../lib/clock.ts';
+import { HttpDate } from '../message/date.ts';
 import { RequestHead, ResponseHead, WINDOW } from '../message/contract.ts';
 import { CODE, FLAG, FRAME_MAX, MAX_STREAM_ID, PREFACE, SETTING, TYPE, get31 } from './frames.ts';
 import { held } from '../io/held.ts';
@@ -24,6 +26,34 @@ describe('http2 server: messages', () => {
     assert.deepEqual(exchanges.map((e) => (e.head_ as RequestHead).authority), ['h', 'a.example']);
     assert.equal(resetCode(await peer.send(peer.request(5, endHeaders | endStream, ['host', 'b.example'])), 5), CODE.protocol);
     assert.deepEqual(peer.counted, ['host-not-authority']);
+  });
+
+  it('refuses what no HTTP/1 server could be asked', async () => {
+    const { peer } = await rawServer((r) => respond(r, 204));
+    const ask = async (id: number, reason: string, fields: string[], flags = endHeaders | endStream): Promise<void> => {
+      assert.equal(resetCode(await peer.send(peer.headers(id, fields, flags)), id), CODE.protocol, reason);
+      assert.equal(peer.counted.pop(), reason);
+    };
+    const to = (authority: string, path = '/'): string[] => [':method', 'GET', ':scheme', 'http', ':path', path, ':authority', authority];
+    await ask(1, 'authority', to('a.example:http'));
+    await ask(3, 'authority', to(':80'));
+    await ask(5, 'authority', [':method', 'GET', ':scheme', 'http', ':path', '/', 'host', 'a:b:c']);
+    await ask(7, 'pseudo-header-value', to('a.example', '/a#b'));
+    await ask(9, 'connect-target', [':method', 'CONNECT', ':authority', 'a.example'], endHeaders);
+    await ask(11, 'connect-target', [':method', 'CONNECT', ':authority', 'a.example:70000'], endHeaders);
+    await ask(13, 'trace-body', [':method', 'TRACE', ...to('a.example').slice(2)], endHeaders);
+  });
+
+  it('adds the Date that a response lacks', async () => {
+    const { peer } = await rawServer((r, head) => {
+      r.client!.informational(new ResponseHead(103, []));
+      r.client!.head(new ResponseHead(200, head.path === '/' ? [] : ['date', 'then']));
+      r.client!.end(null);
+    }, {}, { date: new HttpDate(new ManualClock()) });
+    const frames = await peer.send(peer.request(1), peer.headers(3, [':method', 'GET', ':scheme', 'http', ':path', '/dated', ':authority', 'a.example']));
+    assert.deepEqual(frames.map((f) => f.payload.toString()), [
+      ':status: 103', ':status: 200\ndate: Thu, 01 Jan 1970 00:00:00 GMT', ':status: 103', ':status: 200\ndate: then',
+    ]);
   });
 
   it('takes the authority of an absolute-form request that linkerd2-proxy carries with a Host of its own', async () => {

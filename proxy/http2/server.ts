@@ -39,6 +39,7 @@ class ServerSide extends Connection implements ServerConnection {
     this.service = service;
     this.opts = opts;
     this.refuse = opts.refuse;
+    this.headers.date = opts.date ?? null;
     this.start([
       [SETTING.maxConcurrentStreams, this.limits.maxConcurrentStreams],
       [SETTING.initialWindowSize, WINDOW],
@@ -138,6 +139,7 @@ class ServerSide extends Connection implements ServerConnection {
   private serve(id: number, ends: boolean, head: RequestHead): void {
     const connect = head.method === 'CONNECT' || head.upgrade !== '';
     if (connect) head.contentLength = -1;
+    if (!ends && head.method === 'TRACE') return this.streamError(id, CODE.protocol, 'trace-body');
     if (ends && head.contentLength > 0) return this.streamError(id, CODE.protocol, 'content-length-mismatch');
     const stream = new ServerStream(this, id, connect, head.upgrade, head.fields);
     stream.remoteEnded = ends;

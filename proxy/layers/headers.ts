@@ -68,10 +68,10 @@ export abstract class HeadMapper implements ResponseStream {
   constructor(to: ResponseStream) {
     this.to = to;
   }
-  protected abstract map(fields: Fields): Fields;
+  protected abstract map(fields: Fields, head: ResponseHead): Fields;
   informational(head: ResponseHead): void { this.to.informational(head); }
   head(h: ResponseHead): void {
-    h.fields = this.map(h.fields);
+    h.fields = this.map(h.fields, h);
     this.to.head(h);
   }
   data(buf: Buffer, start: number, end: number): void { this.to.data(buf, start, end); }

@@ -75,7 +75,7 @@ export class ResponseHead {
   fields: Fields;
   /** value of content-length, -1 when absent; for HEAD and 304 it says nothing about the body, which is empty */
   contentLength: number;
-  /** protocol switched to, with status 101; else '' */
+  /** protocol switched to, with status 101, or to be switched to, with 426 (RFC 9110 15.5.22; HTTP/2 has no place for it); else '' */
   upgrade = '';
   version: 0 | 1 | 2 = 1;
 

@@ -89,7 +89,8 @@ const SETS = new Uint8Array(256);
   put(AUTHORITY, `${lower}${lower.toUpperCase()}${digits}-._~!$&'()*+,;=%:[]`);
   for (let c = 0; c < 256; c++) {
     if (c === 9 || (c >= 32 && c !== 127)) SETS[c]! |= VALUE;
-    if (c > 32 && c !== 127) SETS[c]! |= PATH;
+    // A fragment is no part of a path (RFC 9113 8.3.1).
+    if (c > 32 && c !== 127 && c !== 0x23) SETS[c]! |= PATH;
   }
 }
 
