@@ -43,6 +43,8 @@ export interface ProxyEnv {
   tcp: { inboundAccept: TcpOptions; inboundConnect: TcpOptions; outboundAccept: TcpOptions; outboundConnect: TcpOptions };
   /** milliseconds */
   connectTimeoutMs: { inbound: number; outbound: number };
+  /** what the control plane said about a port of the application, or about a destination, is forgotten so long after its last connection; milliseconds */
+  discoveryIdleMs: { inbound: number; outbound: number };
   /** when a connection to an endpoint is replaced by a new one; 0 is never */
   reuse: { maxRequests: number; maxAgeMs: number };
   shutdownGraceMs: number;
@@ -179,6 +181,7 @@ function readAll(r: Reader): ProxyEnv {
       outboundAccept: tcpOptions(r, 'OUTBOUND_ACCEPT', 0), outboundConnect: tcpOptions(r, 'OUTBOUND_CONNECT', USER_TIMEOUT_MS),
     },
     connectTimeoutMs: { inbound: r.duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: r.duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
+    discoveryIdleMs: { inbound: r.duration('INBOUND_DISCOVERY_IDLE_TIMEOUT', 90_000), outbound: r.duration('OUTBOUND_DISCOVERY_IDLE_TIMEOUT', 5 * 60_000) },
     reuse: { maxRequests: r.count('OUTBOUND_CONNECTION_MAX_REQUESTS'), maxAgeMs: r.duration('OUTBOUND_CONNECTION_MAX_AGE', 0) },
     shutdownGraceMs: graceMs(r),
     accessLog: accessLog(r),

@@ -79,6 +79,7 @@ export class Inbound {
     this.policies.whenKnown(a.app.port, () => {
       if (!a.socket.destroyed) go();
     });
+    a.socket.once('close', this.policies.connected(a.app.port));
   }
 
   /** Looks at what a connection says; `outer` before mesh TLS has been taken off. */

@@ -55,7 +55,6 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_PATIENCE_MS = 60_000;
 const TARGET_TIMEOUT_MS = 10_000;
 const PORT_TIMEOUT_MS = 1_000;
-const TARGET_IDLE_MS = 5 * 60_000;
 const MAX_ADMIN_CONNECTIONS = 64;
 const POOL = { idleMs: 30_000, maxConnections: 10_000, reuse: null };
 
@@ -117,7 +116,7 @@ export class Proxy {
     const rejected = this.metrics.routes.policies.with({ result: 'rejected' });
     const targets = new Targets({
       clock, log, destination, policy, build: (model, dst, budgets) => buildRoutes(model, dst, budgets, build), onPolicy: (good) => { (good ? followed : rejected).value++; }, clusterNetworks: env.clusterNetworks, workload: env.policy.workload,
-      context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: TARGET_IDLE_MS,
+      context: env.destination.context, timeoutMs: TARGET_TIMEOUT_MS, idleMs: env.discoveryIdleMs.outbound,
     });
     this.stops.push(() => this.certifier.stop(), () => targets.stop(), () => balancers.stop());
     this.acceptOutbound = new Outbound(this.core, deps.origDst.outbound, targets, pool).accept;
@@ -128,6 +127,7 @@ export class Proxy {
     const badPolicies = this.metrics.inboundBadPolicies.with({});
     const policies = new PortPolicies({
       clock, log, channel: policy, workload: env.policy.workload, onBadPolicy: () => { badPolicies.value++; }, firstMs: PORT_TIMEOUT_MS,
+      idleMs: env.discoveryIdleMs.inbound, beyond: new PortPolicy('detect', { ...labels, srv_name: 'deny' }, defaultRules('deny', [])), onBeyond: () => this.core.reject('too-many-ports'),
       fallback: (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules),
     }, env.inboundPorts);
     this.stops.push(() => policies.stop());

@@ -11,16 +11,17 @@ import { defaultRules } from './authorize.ts';
 import { PortPolicy } from './inbound.ts';
 import { PortPolicies } from './ports.ts';
 
-interface Setup { ports: PortPolicies; clock: ManualClock; say: (server: Init<Server>) => void; end: (status: number) => void; bad: () => number }
+interface Setup { ports: PortPolicies; clock: ManualClock; say: (server: Init<Server>) => void; end: (status: number) => void; bad: () => number; beyond: () => number; next: FakeNext }
 
-function setup(): Setup {
+function setup(declared: number[] = []): Setup {
   const clock = new ManualClock();
   const next = new FakeNext();
   let bad = 0;
+  let beyond = 0;
   const ports = new PortPolicies({
-    clock, channel: { service: next.service, authority: 'policy', clock, random: () => 0.5 }, workload: '{}', firstMs: 1000, log: new Log('error', () => {}, () => 0),
+    clock, channel: { service: next.service, authority: 'policy', clock, random: () => 0.5 }, workload: '{}', firstMs: 1000, idleMs: 90_000, beyond: new PortPolicy('detect', { srv_name: 'beyond' }, defaultRules('deny', [])), onBeyond: () => { beyond++; }, log: new Log('error', () => {}, () => 0),
     fallback: () => new PortPolicy('detect', { srv_name: 'fallback' }, defaultRules('deny', [])), onBadPolicy: () => { bad++; },
-  }, []);
+  }, declared);
   let begun: unknown = null;
   const begin = (): void => {
     if (begun === next.last) return;
@@ -28,7 +29,7 @@ function setup(): Setup {
     next.last.answer.head(new ResponseHead(200, ['content-type', 'application/grpc']));
   };
   return {
-    ports, clock, bad: () => bad,
+    ports, clock, next, bad: () => bad, beyond: () => beyond,
     say: (server) => {
       begin();
       const b = frame(encode(t.inbound_Server, server));
@@ -81,11 +82,38 @@ describe('policies of ports', () => {
     assert.deepEqual([nameOf(s), changes], ['fallback', 2]);
   });
 
-  it('are kept for so many ports; the rest go by the fallback at once', () => {
+  it('are kept for so many ports: those that nobody uses make room, and when there are none, nobody gets in', () => {
+    const s = setup([80]);
+    const ends: (() => void)[] = [];
+    for (let port = 1000; port < 1255; port++) {
+      s.ports.get(port);
+      ends.push(s.ports.connected(port));
+      s.clock.advance(1);
+    }
+    assert.equal(s.ports.get(9999).labels['srv_name'], 'beyond');
+    assert.equal(s.beyond(), 1);
+    ends[7]!();
+    s.clock.advance(1);
+    ends[3]!();
+    assert.equal(s.ports.get(9999).labels['srv_name'], 'fallback', 'in place of the one that has been idle for longest');
+    const calls = s.next.calls.length;
+    s.ports.get(1003);
+    assert.equal(s.next.calls.length, calls, 'idle as long, and not the first to go');
+    s.ports.get(1007);
+    assert.equal(s.next.calls.length, calls + 1);
+    s.ports.get(80);
+    assert.equal(s.next.calls.length, calls + 1, 'what the pod declares stays');
+  });
+
+  it('are forgotten when no connection has used them for a while, and asked for anew', () => {
     const s = setup();
-    for (let port = 1; port <= 256; port++) s.ports.get(port);
-    let went = false;
-    s.ports.whenKnown(9999, () => { went = true; });
-    assert.equal(went, true);
+    s.ports.get(80);
+    s.say(named('one'));
+    const end = s.ports.connected(80);
+    s.clock.advance(200_000);
+    assert.equal(nameOf(s), 'one');
+    end();
+    s.clock.advance(200_000);
+    assert.equal(nameOf(s), 'fallback');
   });
 });
