@@ -1,8 +1,13 @@
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { ClientConnection } from '../message/contract.ts';
 
-/** A connection that may know how long its server keeps it: seconds, -1 or absent when the server did not say. */
-export type Idle = ClientConnection & { readonly keepAliveTimeout?: number };
+/** What is known of a connection besides: the pool's note is on itself, since a Map that every request changes gives the collector work (http2/stream-table.ts). */
+export interface Idle extends ClientConnection {
+  /** how long its server keeps it, seconds; -1 or absent when the server did not say */
+  readonly keepAliveTimeout?: number;
+  /** clock.now at which it is closed, whole milliseconds; 0 or absent while it is in use */
+  idleUntil?: number;
+}
 
 /** A connection is given up this long before its server does so, or a request could meet the server's close on the way. Milliseconds. */
 const MARGIN_MS = 1_000;
@@ -11,8 +16,6 @@ const MARGIN_MS = 1_000;
 export class IdleConnections {
   /** by time of return; those that closed or were taken meanwhile are passed over */
   private readonly stack: Idle[] = [];
-  /** clock.now at which each is closed */
-  private readonly until = new Map<Idle, number>();
   private timer: Timer | null = null;
   private dueAt = Infinity;
   private readonly clock: Clock;
@@ -26,24 +29,26 @@ export class IdleConnections {
   /** Looking through busy ones would cost their number with every request. */
   take(): ClientConnection | null {
     for (let c = this.stack.pop(); c !== undefined; c = this.stack.pop()) {
-      this.until.delete(c);
+      c.idleUntil = 0;
       if (c.capacity > 0) return c;
     }
     return null;
   }
 
   add(conn: Idle): void {
-    if (this.until.has(conn)) return;
+    if (isIdle(conn)) return;
     const seconds = conn.keepAliveTimeout ?? -1;
     const server = seconds < 0 ? Infinity : Math.max(seconds * 500, seconds * 1000 - MARGIN_MS);
-    const at = this.clock.now() + Math.min(this.idleMs, server);
-    this.until.set(conn, at);
+    const at = Math.ceil(this.clock.now() + Math.min(this.idleMs, server));
+    conn.idleUntil = at;
     this.stack.push(conn);
     if (at < this.dueAt) this.arm(at);
   }
 
   remove(conn: Idle): void {
-    if (this.until.delete(conn)) this.stack.splice(this.stack.indexOf(conn), 1);
+    if (!isIdle(conn)) return;
+    conn.idleUntil = 0;
+    this.stack.splice(this.stack.indexOf(conn), 1);
   }
 
   stop(): void {
@@ -63,9 +68,9 @@ export class IdleConnections {
     const now = this.clock.now();
     let next = Infinity;
     const over: Idle[] = [];
-    for (const [conn, at] of this.until) {
-      if (at <= now) over.push(conn);
-      else next = Math.min(next, at);
+    for (const conn of this.stack) {
+      if (conn.idleUntil! <= now) over.push(conn);
+      else next = Math.min(next, conn.idleUntil!);
     }
     for (const conn of over) {
       this.remove(conn);
@@ -77,3 +82,7 @@ export class IdleConnections {
 
 /** One sweep closes all that are due about now. Milliseconds. */
 const MIN_SWEEP_MS = 100;
+
+function isIdle(conn: Idle): boolean {
+  return (conn.idleUntil ?? 0) > 0;
+}

@@ -18,6 +18,8 @@ export class Http1Client implements ClientConnection, ClientOwner, ResponseOwner
   closed = false;
   /** what the server said about idle time in Keep-Alive: timeout=n, seconds; -1 when it said nothing */
   keepAliveTimeout = -1;
+  /** the pool's note, see Idle */
+  idleUntil = 0;
   private readonly reader: ResponseReader;
   private exchange: ClientExchange | null = null;
   private draining = false;

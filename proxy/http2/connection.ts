@@ -237,12 +237,16 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
     this.options.bug(error);
   }
 
-  /** No frame is read or exchange served any more; `reason` null stands for a broken connection. */
-  private stop(reason: Reset | null): void {
+  private halt(): void {
     this.stopped = true;
     this.watchdog.stop();
     this.stalls.stop();
     this.keepAlive?.stop();
+  }
+
+  /** No frame is read or exchange served any more; `reason` null stands for a broken connection. */
+  private stop(reason: Reset | null): void {
+    this.halt();
     for (const stream of this.streams.all()) if (!stream.closed) this.abandon(stream, reason ?? this.brokenReason(stream));
   }
 
@@ -251,10 +255,7 @@ export abstract class Connection extends FrameReader implements Watched, StallOw
    * it has not read yet.
    */
   protected linger(ms: number): void {
-    this.stopped = true;
-    this.watchdog.stop();
-    this.stalls.stop();
-    this.keepAlive?.stop();
+    this.halt();
     if (this.peerEnded) return this.wire.close();
     this.wire.finish();
     const { backlog } = this.wire;

@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { type Holder, held as budget } from './held.ts';
-import { CHUNK, flushLater, giveChunk, takeChunk } from './pool.ts';
+import { CHUNK, flushLater, giveChunk, SMALL_CHUNK, takeChunk, takeSmall } from './pool.ts';
 import { readInto } from './read-into.ts';
 
 /** What a codec implements to be fed. Bytes are borrowed for the call. */
@@ -25,8 +25,6 @@ export interface Reader {
 
 /** A congested wire's producers go on when this many bytes or less wait for the kernel. */
 const LOW_WATER = 64 * 1024;
-/** Bytes of a write that does not complete at once that are copied, so as not to hold a whole buffer for them. */
-const SMALL = 4096;
 const EMPTY = Buffer.alloc(0);
 
 let bug = (error: unknown): void => {
@@ -55,6 +53,8 @@ export class Wire implements Holder {
   /** nothing is held any more */
   private gone = false;
   private finishing = false;
+  /** what was written last did not fit in a small buffer */
+  private wide = false;
   private error: Error | null = null;
   /** TLS, whose writes never complete at once */
   private readonly secure: boolean;
@@ -126,21 +126,33 @@ export class Wire implements Holder {
 
   /** A buffer with at least n (at most CHUNK) writable bytes at this.pos; the caller advances this.pos by what it wrote. */
   room(n: number): Buffer {
-    if (this.out !== null && CHUNK - this.pos < n) this.flush();
+    if (this.out !== null && this.out.length - this.pos < n) {
+      if (this.pos + n <= CHUNK) return this.widen(this.out);
+      this.flush();
+    }
     if (!this.dirty) {
       // May flush this wire too, if an earlier full buffer of it still stands in the list: so first this, then the buffer.
       flushLater(this);
       this.dirty = true;
     }
-    this.out ??= takeChunk();
+    this.out ??= this.wide || n > SMALL_CHUNK ? takeChunk() : takeSmall();
     return this.out;
+  }
+
+  /** Goes on in a large buffer. */
+  private widen(small: Buffer): Buffer {
+    const out = takeChunk();
+    small.copy(out, 0, 0, this.pos);
+    giveChunk(small);
+    this.out = out;
+    return out;
   }
 
   /** Copies buf[start, end) out; any length. */
   write(buf: Uint8Array, start = 0, end = buf.length): void {
     while (start < end) {
-      const out = this.room(1);
-      const n = Math.min(end - start, CHUNK - this.pos);
+      const out = this.room(Math.max(1, Math.min(end - start, CHUNK - this.pos)));
+      const n = Math.min(end - start, out.length - this.pos);
       if (n < 48) for (let i = 0; i < n; i++) out[this.pos + i] = buf[start + i]!;
       else out.set(start === 0 && n === buf.length ? buf : buf.subarray(start, start + n), this.pos);
       this.pos += n;
@@ -171,20 +183,17 @@ export class Wire implements Holder {
       return;
     }
     this.writtenBytes += n;
+    this.wide = n > SMALL_CHUNK;
     const socket = this.socket;
     const idle = socket.writableLength === 0;
     if (idle && !this.secure) {
-      socket.write(n === CHUNK ? buf : buf.subarray(0, n));
+      socket.write(n === buf.length ? buf : buf.subarray(0, n));
       // A plain socket's write often completes at once; then the buffer is ours again without a callback.
       if (socket.writableLength === 0) giveChunk(buf);
       else socket.write(EMPTY, this.sent(buf, n));
-    } else if (n <= SMALL) {
-      const copy = Buffer.allocUnsafe(n);
-      buf.copy(copy, 0, 0, n);
-      giveChunk(buf);
-      socket.write(copy, this.sent(copy, n));
     } else {
-      socket.write(n === CHUNK ? buf : buf.subarray(0, n), this.sent(buf, n));
+      const sent = n > SMALL_CHUNK ? buf : smaller(buf, n);
+      socket.write(n === sent.length ? sent : sent.subarray(0, n), this.sent(sent, n));
     }
     if (this.finishing) this.finish();
   }
@@ -271,4 +280,13 @@ export class Wire implements Holder {
     }
     this.reader?.closed(this.error);
   }
+}
+
+/** The first n octets in a small buffer: so many may wait for the kernel that a large one for each would be too much. */
+function smaller(buf: Buffer, n: number): Buffer {
+  if (buf.length === SMALL_CHUNK) return buf;
+  const small = takeSmall();
+  buf.copy(small, 0, 0, n);
+  giveChunk(buf);
+  return small;
 }
