@@ -5,9 +5,10 @@
  * never holds up the others, and what may wait in memory is still bounded: by WINDOW a stream, and by the process's budget over all of them (io/held.ts).
  */
 import type { Timer } from '../../lib/clock.ts';
-import type { Reader, Wire } from '../io/wire.ts';
+import type { Wire } from '../io/wire.ts';
 import { type Fields, WINDOW } from '../message/contract.ts';
 import { RESET, type Reset, resetFromH2 } from '../message/reset.ts';
+import { Feed } from './feed.ts';
 import { FloodMeter } from './flood-meter.ts';
 import { FrameReader } from './frame-reader.ts';
 import {
@@ -38,34 +39,6 @@ export const LINGER_MS = 1000;
 export const GRACE_MS = 30_000;
 const PING_KEEP_ALIVE = 1;
 export const PING_DRAIN = 2;
-
-/** What the wire calls; apart from Connection because a ClientConnection's `closed` is something else. */
-class Feed implements Reader {
-  private readonly conn: Connection;
-  constructor(conn: Connection) {
-    this.conn = conn;
-  }
-
-  read(buf: Buffer, start: number, end: number): void {
-    this.conn.read(buf, start, end);
-  }
-
-  eof(): void {
-    this.conn.eof();
-  }
-
-  drained(): void {
-    this.conn.drained();
-  }
-
-  shed(): void {
-    this.conn.shed();
-  }
-
-  closed(): void {
-    this.conn.disconnected();
-  }
-}
 
 export abstract class Connection extends FrameReader implements Watched, StallOwner, Alive {
   readonly wire: Wire;
