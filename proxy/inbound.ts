@@ -93,6 +93,7 @@ export class Inbound {
       first: null,
       quietMs: quietMs(direct ? 'client, HTTP' : opaquePort ? 'server' : this.firstWords.get(a.app.port) ?? 'unknown'),
       partialMs: PARTIAL_MS,
+      count: core.reject,
       dial: (done, failed) => {
         if (direct || !policy.judge(a.peer).connection().allowed) return () => {};
         return connectTcp(this.apps.get(a.app), this.pool, 1, done, failed);

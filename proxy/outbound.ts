@@ -83,6 +83,7 @@ export class Outbound {
       first: null,
       quietMs: quietMs(protocol === 'detect' ? target.firstWord : 'client, HTTP'),
       partialMs: PARTIAL_MS,
+      count: this.core.reject,
       dial: (done, failed) => {
         dialled = target.routes!.opaque.find('');
         const balancer = dialled === null || dialled.refused !== '' ? null : dialled.choose().balancer;

@@ -19,7 +19,7 @@ async function setup(server: (s: net.Socket) => void, quietMs = 5): Promise<{ cl
   let decide: (o: Outcome) => void;
   const outcome = new Promise<Outcome>((resolve) => { decide = resolve; });
   const front = await listen((socket) => negotiate(socket, {
-    clock: systemClock, first: null, quietMs, partialMs: 30,
+    clock: systemClock, first: null, quietMs, partialMs: 30, count: () => {},
     dial: (done) => {
       dials++;
       const s = net.connect({ port: (app.address() as net.AddressInfo).port, host: '127.0.0.1' }, () => done(s));

@@ -9,6 +9,8 @@ export interface NegotiateOptions {
   /** silence of the client after which the server is dialled as well, to see whether it speaks first; milliseconds */
   quietMs: number;
   partialMs: number;
+  /** counts something cut off, by its stable reason */
+  count: (reason: string) => void;
   /** opens a connection for opaque bytes; returns the way to give up */
   dial: (done: (server: Socket) => void, failed: () => void) => () => void;
   onHttp: (version: 1 | 2, bytes: Buffer) => void;
@@ -57,6 +59,7 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
     quietMs: o.quietMs,
     partialMs: o.partialMs,
     first: o.first,
+    count: o.count,
     onQuiet: () => {
       cancelDial = o.dial((e) => {
         cancelDial = null;

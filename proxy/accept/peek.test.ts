@@ -3,17 +3,18 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { ManualClock } from '../../lib/clock.ts';
+import { held } from '../io/held.ts';
 import { MAX_HELLO_BYTES } from './client-hello.ts';
 import { Peek } from './peek.ts';
 
-interface Peeked { clock: ManualClock; socket: PassThrough; result: { kind: string; bytes: string } | null; quiet: number; peek: Peek }
+interface Peeked { counted: string[]; clock: ManualClock; socket: PassThrough; result: { kind: string; bytes: string } | null; quiet: number; peek: Peek }
 
 function peek(): Peeked {
   const clock = new ManualClock(1);
   const socket = new PassThrough();
-  const p = { clock, socket, result: null, quiet: 0 } as unknown as Peeked;
+  const p = { clock, socket, result: null, quiet: 0, counted: [] } as unknown as Peeked;
   p.peek = new Peek(socket as unknown as Socket, {
-    clock, quietMs: 10, partialMs: 1_000, onQuiet: () => { p.quiet++; }, onResult: (kind, bytes) => { p.result = { kind, bytes: bytes.toString('latin1') }; },
+    clock, quietMs: 10, partialMs: 1_000, count: (reason) => { p.counted.push(reason); }, onQuiet: () => { p.quiet++; }, onResult: (kind, bytes) => { p.result = { kind, bytes: bytes.toString('latin1') }; },
   });
   return p;
 }
@@ -27,6 +28,19 @@ async function say(p: Peeked, text: string | Uint8Array): Promise<void> {
 const record = (n: number): Uint8Array => Uint8Array.of(22, 3, 1, n >> 8, n & 255);
 
 describe('peek', () => {
+  it('counts what it waits with as held, and lets go of it when the process holds too much', async () => {
+    const before = held.total;
+    const [p, q] = [peek(), peek()];
+    await say(p, `GET /${'a'.repeat(5_000)}`);
+    await say(q, `GET /${'a'.repeat(4_000)}`);
+    await say(p, 'a'.repeat(1_000));
+    assert.equal(held.total, before + 10_010);
+    p.peek.shed();
+    assert.deepEqual([p.result?.kind, p.counted, p.socket.destroyed, held.total], ['eof', ['memory-cap'], true, before + 4_005]);
+    await say(q, ' HTTP/1.1\r\n');
+    assert.deepEqual([q.result?.kind, held.total], ['http1', before]);
+  });
+
   it('waits for the rest of one byte for a second, then counts it as opaque', async () => {
     const p = peek();
     await say(p, 'P');

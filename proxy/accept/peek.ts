@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../lib/clock.ts';
+import { held, type Holder } from '../io/held.ts';
 import { detect, type Detected } from './detect.ts';
 
 export interface PeekOptions {
@@ -10,6 +11,8 @@ export interface PeekOptions {
   partialMs: number;
   /** bytes that arrived already */
   first?: Buffer | null;
+  /** counts something cut off, by its stable reason */
+  count: (reason: string) => void;
   onQuiet: () => void;
   /** called once; `bytes` are the client's so far and are the callee's to keep. 'eof' when it ended or broke without being anything */
   onResult: (detected: Exclude<Detected['kind'], 'more'> | 'eof', bytes: Buffer, sni: string) => void;
@@ -24,7 +27,9 @@ const HANDSHAKE = 22;
 const WHOLE_MS = 10_000;
 
 /** Looks at what a client says first, without losing a byte. The socket is left without listeners of ours and not flowing. */
-export class Peek {
+export class Peek implements Holder {
+  /** bytes of a first line or hello that is not complete */
+  held = 0;
   private readonly socket: Socket;
   private readonly opts: PeekOptions;
   private bytes: Buffer;
@@ -65,6 +70,7 @@ export class Peek {
 
   private judge(): void {
     const d = detect(this.bytes);
+    if (d.kind === 'more') this.hold();
     const { clock, partialMs } = this.opts;
     clock.cancel(this.timer);
     if (d.kind === 'more') {
@@ -83,8 +89,29 @@ export class Peek {
     this.opts.onResult(kind, this.bytes, sni);
   }
 
+  private hold(): void {
+    if (this.held === 0) held.join(this);
+    const more = this.bytes.length - this.held;
+    this.held = this.bytes.length;
+    held.change(more);
+  }
+
+  /** The process holds too much, and this connection the most. */
+  shed(): void {
+    if (this.done) return;
+    this.opts.count('memory-cap');
+    this.finish();
+    this.socket.destroy();
+    this.opts.onResult('eof', this.bytes, '');
+  }
+
   private finish(): void {
     this.done = true;
+    if (this.held > 0) {
+      held.leave(this);
+      held.change(-this.held);
+      this.held = 0;
+    }
     this.opts.clock.cancel(this.timer);
     this.socket.off('readable', this.onReadable);
     this.socket.off('end', this.onEnd);

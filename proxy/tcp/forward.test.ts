@@ -31,7 +31,7 @@ async function setup(app: (s: net.Socket) => void, quietMs = 10): Promise<{ port
   const front = await listen((socket) => {
     const join = (bytes: Buffer, to: net.Socket): void => { forwards.push(new Forward(socket, to, bytes, ended)); };
     negotiate(socket, {
-      clock: systemClock, first: null, quietMs, partialMs: 20,
+      clock: systemClock, first: null, quietMs, partialMs: 20, count: () => {},
       dial: (done) => {
         const s = dial(done);
         return () => s.destroy();
