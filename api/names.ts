@@ -34,6 +34,8 @@ export const ISSUER_SECRET = 'mesh-identity-issuer';
 export const ROOT_SECRET = 'mesh-identity-root';
 /** ConfigMap with what mesh-identity says of itself (api/identity-status.ts), and, as annotations, what is asked of it. */
 export const IDENTITY_STATUS_CONFIG_MAP = 'mesh-identity-status';
+/** ConfigMap with the values of traffic annotations that could be used last, as JSON under the namespace of their objects. */
+export const POLICY_SETTINGS_CONFIG_MAP = 'mesh-policy-settings';
 /** Secret (kubernetes.io/tls plus ca.crt) with the serving certificate of the webhook and the aggregated API. */
 export const SERVING_SECRET = 'mesh-serving-tls';
 

@@ -1,7 +1,7 @@
 import { METRICS_GROUP } from './metrics-api.ts';
 import {
   ANCHORS_CONFIG_MAP, CANARY_WORKLOAD, CONFIG_MAP, GROUP, IDENTITY_STATUS_CONFIG_MAP, IDENTITY_WORKLOAD,
-  ISSUER_SECRET, ROOT_SECRET, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION,
+  ISSUER_SECRET, POLICY_SETTINGS_CONFIG_MAP, ROOT_SECRET, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION,
 } from './names.ts';
 import { API_SERVICES } from './webhooks.ts';
 
@@ -97,7 +97,7 @@ export const RBAC_OWN_NAMESPACE: Record<RbacService, PolicyRule[]> = {
     ...lease(IDENTITY_WORKLOAD),
   ],
   destination: [write('', 'configmaps', CONFIG_MAP, ...READ)],
-  policy: [write('', 'configmaps', CONFIG_MAP, ...READ), ...lease(SERVICES.policy)],
+  policy: [write('', 'configmaps', CONFIG_MAP, ...READ), write('', 'configmaps', POLICY_SETTINGS_CONFIG_MAP, ...READ, 'patch'), ...lease(SERVICES.policy)],
   anchors: [],
   injector: [...servingSecret(), write('', 'configmaps', CONFIG_MAP, ...READ)],
   metrics: servingSecret(),

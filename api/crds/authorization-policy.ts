@@ -44,7 +44,13 @@ export interface AuthorizationPolicySpec {
   to?: AuthorizationOperation[];
 }
 
-export type AuthorizationPolicy = KubeObject & { spec: AuthorizationPolicySpec; status?: { conditions?: (Condition & { observedGeneration?: number })[] } };
+export interface AuthorizationPolicyStatus {
+  conditions?: (Condition & { observedGeneration?: number })[];
+  /** the last form that could be followed: in force while the present one cannot; `spec` as JSON, so that a merge patch replaces it whole */
+  lastGood?: { generation: number; spec: string };
+}
+
+export type AuthorizationPolicy = KubeObject & { spec: AuthorizationPolicySpec; status?: AuthorizationPolicyStatus };
 
 const SOURCE: Schema = object('Clients: all that is given has to hold; without any identity, ServiceAccount or namespace, everybody.', {
   identities: list('Identities in the mesh; "*" is everybody who has one, and "*.rest" everybody whose identity ends so.', text('An identity.', { minLength: 1, maxLength: 512, pattern: '^(\\*|(\\*\\.)?[^*]+)$' }), 64),
@@ -86,4 +92,9 @@ export const AUTHORIZATION_POLICY_CRD = definition('AuthorizationPolicy', 'autho
   { name: 'Action', type: 'string', jsonPath: '.spec.action' },
   { name: 'Accepted', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
   { name: 'Message', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].message', priority: 1 },
-], ['authzpol']);
+], ['authzpol'], {
+  lastGood: object('The last form that could be followed: in force while the present one cannot.', {
+    generation: { type: 'integer', format: 'int64', minimum: 0 },
+    spec: text('Its spec as JSON.'),
+  }, { required: ['generation', 'spec'] }),
+});

@@ -125,7 +125,8 @@ export class Live<T, V = ClusterView> {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** Resolves once the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

@@ -1,9 +1,10 @@
 import type { MeshConfig } from '../../api/config.ts';
 import { CONTAINERS, identityName, LABELS } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
-import type { Container, Pod, Service, ServicePort } from '../../lib/kube/types.ts';
+import type { Container, Pod, Service } from '../../lib/kube/types.ts';
 import { allContainers, annotation, skipsProxy } from '../../lib/mesh/pods.ts';
 import { portSet } from '../../lib/mesh/port-set.ts';
+import { servicePort } from '../../lib/mesh/service-port.ts';
 import type { ClusterView } from './view.ts';
 
 /** What a pod's or service's metadata say to the mesh, beside lib/mesh/pods.ts. Pure functions of the view and the configuration. */
@@ -28,11 +29,6 @@ export function isOpaqueServicePort(service: Service, port: number, view: Cluste
   if (found?.appProtocol !== undefined && OPAQUE_PROTOCOLS.has(found.appProtocol)) return true;
   const opaque = annotation(service, 'opaque-ports', view) ?? config.proxy.opaquePorts.join(',');
   return portSet(opaque, new Map((service.spec.ports ?? []).flatMap((p) => (p.name ? [[p.name, p.port] as const] : []))))(port);
-}
-
-/** The declared TCP port of this number; UDP ports, which may share numbers with TCP ones, are none of the mesh's business. */
-export function servicePort(service: Service, port: number): ServicePort | undefined {
-  return service.spec.ports?.find((p) => p.port === port && (p.protocol ?? 'TCP') === 'TCP');
 }
 
 /** Port that the pod's proxy takes mesh traffic on. */

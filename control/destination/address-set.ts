@@ -1,6 +1,6 @@
 import type { MeshConfig } from '../../api/config.ts';
 import type { EndpointSlice, SliceEndpoint } from '../../lib/kube/types.ts';
-import { servicePort } from '../cluster/mesh.ts';
+import { servicePort } from '../../lib/mesh/service-port.ts';
 import type { ClusterView } from '../cluster/view.ts';
 import { makeEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -17,6 +17,8 @@ import { inboundChanges, watchAuthorizationPolicies } from './inbound/policies.t
 import { inboundService } from './inbound/service.ts';
 import { keepAuthorizationStatus } from './inbound/status.ts';
 import { outboundService } from './outbound/service.ts';
+import { keepSettings, readSettingsEagerly } from './settings/keep.ts';
+import { watchKept } from './settings/kept.ts';
 import { settingsMemory } from './settings/memory.ts';
 import { keepStatus } from './status/controller.ts';
 
@@ -35,14 +37,17 @@ export const start: StartService = async (env, deps) => {
     onError: (target: string, err: unknown) => log.error({ err, target }, 'a policy could not be computed'),
   };
   const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
-  const settings = settingsMemory();
+  const keeping = { client: deps.kube, namespace: config.controlNamespace, clock: deps.clock, log };
+  const kept = watchKept(keeping);
+  const settings = settingsMemory(kept.of);
   const authorizations = watchAuthorizationPolicies({ client: deps.kube, log, clock: deps.clock });
-  const changes = policyChanges(cluster, routes);
+  const changes = policyChanges(cluster, routes, kept.synced);
+  const stopReading = readSettingsEagerly({ changes, cluster, routes, settings });
   const good = lastGood(config);
   const ofPorts = inboundChanges(changes, authorizations);
   const inbound = inboundService({ ...options, changes: ofPorts, good });
   const outbound = outboundService({ ...options, changes, settings });
-  deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem() ?? authorizations.problem());
+  deps.admin.addCheck('policy', () => cluster.problem() ?? routes.problem() ?? authorizations.problem() ?? kept.problem());
   const server = await serveGrpc({
     host: env.listenHost,
     port: env.ports.policy,
@@ -59,6 +64,7 @@ export const start: StartService = async (env, deps) => {
       const shared = { client: deps.kube, events, clock: deps.clock, log, onWrite: () => writes.inc() };
       await Promise.all([
         keepStatus({ ...shared, changes, cluster, routes, settings, config }, signal),
+        keepSettings({ ...keeping, changes, cluster, routes, settings, kept }, signal),
         keepAuthorizationStatus({ ...shared, changes: ofPorts, policies: authorizations, good }, signal),
       ]);
     },
@@ -70,6 +76,8 @@ export const start: StartService = async (env, deps) => {
       await server.stop();
       inbound.close();
       outbound.close();
+      stopReading();
+      await kept.stop();
       await authorizations.stop();
       await routes.stop();
       await release();

@@ -2,7 +2,7 @@
 import type { MeshConfig } from '../../api/config.ts';
 import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
 import { CONFIG_MAP, DEFAULT_CONTROL_NAMESPACE, LABELS } from '../../api/names.ts';
-import { authorizationProblem, authorizationsOf } from '../../lib/authz/authorizations.ts';
+import { authorizationProblem, authorizationsOf, lastGoodForm } from '../../lib/authz/authorizations.ts';
 import type { AimedRoute, AuthorizationSources, FollowedPolicies } from '../../lib/authz/compile.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import { KubeError } from '../../lib/kube/error.ts';
@@ -54,7 +54,7 @@ export async function readWorld(kube: KubeClient, namespace: string, { workload 
     config, policies: byName, pods,
     broken: byName.flatMap((policy) => (problems.get(policy) === undefined ? [] : [{ name: policy.metadata.name, problem: problems.get(policy)! }])),
     followed: {
-      of: (policy) => (problems.get(policy) === undefined ? policy : undefined),
+      of: (policy) => (problems.get(policy) === undefined ? policy : lastGoodForm(policy, config)),
       authorizations: (policy, port, within) => authorizationsOf(policy, port, within, config),
     },
     namespace: (name) => (name === namespace ? own : undefined),

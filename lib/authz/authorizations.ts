@@ -1,5 +1,5 @@
 /** From one AuthorizationPolicy to what a proxy checks. */
-import type { AuthorizationOperation, AuthorizationPolicy, AuthorizationSource } from '../../api/crds/authorization-policy.ts';
+import type { AuthorizationOperation, AuthorizationPolicy, AuthorizationPolicySpec, AuthorizationSource } from '../../api/crds/authorization-policy.ts';
 import type { MeshConfig } from '../../api/config.ts';
 import { identityName } from '../../api/names.ts';
 import { parseCidr } from '../cidr.ts';
@@ -54,6 +54,19 @@ export function authorizationProblems(policy: AuthorizationPolicy, config: Names
   const problems: FieldProblem[] = [];
   authorizationsOf(policy, ANY_PORT, kind === 'HTTPRoute' || kind === 'GRPCRoute' ? [] : undefined, config, (field, message) => void problems.push({ field, message }));
   return problems;
+}
+
+/** The last form of it that could be followed, as its status has it; undefined for one that never could. */
+export function lastGoodForm(policy: AuthorizationPolicy, config: Names): AuthorizationPolicy | undefined {
+  const last = policy.status?.lastGood;
+  if (last === undefined) return undefined;
+  try {
+    const before = { ...policy, metadata: { ...policy.metadata, generation: last.generation }, spec: JSON.parse(last.spec) as AuthorizationPolicySpec };
+    return authorizationProblem(before, config) === undefined ? before : undefined;
+  } catch {
+    // Only the control plane writes it: what somebody else put there counts for nothing.
+    return undefined;
+  }
 }
 
 /** The same in a sentence; undefined when it can be followed. */

@@ -19,7 +19,8 @@ export function readFault(reader: Reader, reference: Reference): Fault | undefin
   const abort = reader.read('fault-abort', 'an HTTP status such as 503, or grpc: with a gRPC code such as grpc:unavailable', parseAbort);
   const abortShare = reader.read('fault-abort-percent', 'a number above 0 and up to 100', parsePercent);
   const until = reader.read('fault-until', 'a moment such as 2030-01-31T12:00:00Z', parseMoment);
-  if (!delay && !abort) return undefined;
+  // Without its share or its end a fault would do more than anybody asked for.
+  if ((!delay && !abort) || reader.lost('fault-delay-percent', 'fault-abort-percent', 'fault-until')) return undefined;
   return {
     reference,
     ...(delay && { delay: { ...delay, ...(delayShare && { fraction: delayShare }) } }),

@@ -11,7 +11,7 @@ const PARTS = 1_000_000;
 
 /**
  * What an HTTPFault does. The API server holds the object to its schema; what slips past that is a problem, and left out: a delay or an abort
- * without its number does nothing, a match that cannot be followed matches nothing.
+ * without its number does nothing, a match that cannot be followed matches nothing, a fault whose end cannot be told never begins.
  */
 export function faultOf({ metadata, spec }: HttpFault): { fault: Fault; problems: FieldProblem[] } {
   const problems: FieldProblem[] = [];
@@ -19,9 +19,9 @@ export function faultOf({ metadata, spec }: HttpFault): { fault: Fault; problems
   const { group, kind } = RESOURCES.httpfaults;
   const delay = spec.delay && delayOf(spec.delay, problem);
   const until = spec.until === undefined ? undefined : Date.parse(spec.until);
-  if (until !== undefined && Number.isNaN(until)) problem('spec.until', `"${spec.until}" is no moment; the fault has no end`);
+  if (until !== undefined && Number.isNaN(until)) problem('spec.until', `"${spec.until}" is no moment; the fault does nothing`);
   const matches = spec.matches?.flatMap((match, i) => matchOf(match, `spec.matches[${i}]`, problem) ?? []);
-  const nothing = matches !== undefined && spec.matches!.length > 0 && matches.length === 0;
+  const nothing = Number.isNaN(until) || (matches !== undefined && spec.matches!.length > 0 && matches.length === 0);
   const { httpStatus, grpcStatus } = spec.abort ?? {};
   const status = httpStatus ?? grpcStatus;
   return {

@@ -24,6 +24,7 @@ export class Reader {
   readonly problems: SettingProblem[] = [];
   readonly #metadata: ObjectMeta;
   readonly #lastGood: LastGood | undefined;
+  readonly #lost = new Set<TrafficKey>();
 
   constructor(metadata: ObjectMeta, lastGood?: LastGood) {
     this.#metadata = metadata;
@@ -43,10 +44,16 @@ export class Reader {
       return value;
     }
     const last = this.#lastGood?.get(key);
+    if (last === undefined) this.#lost.add(key);
     const instead = last === undefined ? 'it is left out' : `"${last}" stays in force`;
     const wrong = `${found.key} is "${found.value}" and has to be ${expected}`;
     this.problems.push({ field: found.key, wrong, message: `${wrong}; ${instead}` });
     return last === undefined ? undefined : parse(last.trim());
+  }
+
+  /** Whether one of these is there and counts for nothing, neither as it is nor as it was. */
+  lost(...keys: TrafficKey[]): boolean {
+    return keys.some((key) => this.#lost.has(key));
   }
 
   /** Milliseconds. */

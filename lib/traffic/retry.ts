@@ -25,7 +25,7 @@ export const BUDGET_DEFAULTS = { ratio: 0.2, minPerSecond: 10, windowMs: 10_000 
 export const MAX_RETRIES = 100;
 
 export function readRetry(reader: Reader): RetrySettings {
-  return defined({
+  const retry = defined({
     statuses: reader.read('retry-http', 'a list of 5xx, gateway-error, 503 or 500-504, parted by commas', statusRanges),
     codes: reader.read('retry-grpc', `a list of ${GRPC_RETRY_CODES.join(', ')}`, grpcCodes),
     methods: reader.read('retry-methods', 'a list of methods such as GET,HEAD', methods),
@@ -38,6 +38,8 @@ export function readRetry(reader: Reader): RetrySettings {
     budgetMinPerSecond: reader.integer('retry-budget-min-per-second', 0, 1_000_000),
     budgetWindowMs: reader.duration('retry-budget-window', { positive: true }),
   });
+  // Without its methods or its limit a policy would retry what nobody asked for.
+  return reader.lost('retry-methods', 'retry-limit') ? { ...retry, limit: 0 } : retry;
 }
 
 export function readTimeouts(reader: Reader): Timeouts {

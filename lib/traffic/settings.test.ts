@@ -68,6 +68,15 @@ describe('traffic settings', () => {
     for (const [key, values] of Object.entries(bad)) for (const value of values) assert.equal(read({ [key]: value }).problems.length, 1, `${key}: ${value}`);
   });
 
+  it('that narrow others take these with them when they cannot be read', () => {
+    const fault = { 'fault-abort': '503' };
+    assert.ok(read(fault).fault);
+    assert.deepEqual([read({ ...fault, 'fault-until': 'tomorrow' }).fault, read({ ...fault, 'fault-abort-percent': 'few' }).fault], [undefined, undefined]);
+    const of = (more: Record<string, string>) => retryPolicy(read({ 'retry-http': '5xx', ...more }).retry, 'http');
+    assert.ok(of({ 'retry-timeout': 'soon' }));
+    assert.deepEqual([of({ 'retry-methods': 'get' }), of({ 'retry-limit': 'two' })], [undefined, undefined]);
+  });
+
   it('know their own names and Linkerd\'s, ours first', () => {
     assert.ok(hasTrafficSettings({ annotations: { 'retry.linkerd.io/http': '5xx' } }));
     assert.ok(!hasTrafficSettings({ annotations: { 'linkerd.io/inject': 'enabled', 'kubectl-mesh.io/opaque-ports': '1' } }));

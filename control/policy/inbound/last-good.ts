@@ -1,7 +1,10 @@
-/** The last form of each AuthorizationPolicy that can be followed: one that is broken by an edit does not open or close anything. */
+/**
+ * The last form of each AuthorizationPolicy that can be followed: one that is broken by an edit does not open or close anything. The policy's status
+ * has it too, so that no restart changes that.
+ */
 import type { AuthorizationPolicy } from '../../../api/crds/authorization-policy.ts';
 import type { MeshConfig } from '../../../api/config.ts';
-import { authorizationProblem, authorizationsOf } from '../../../lib/authz/authorizations.ts';
+import { authorizationProblem, authorizationsOf, lastGoodForm } from '../../../lib/authz/authorizations.ts';
 import type { FollowedPolicies } from '../../../lib/authz/compile.ts';
 
 export interface LastGood extends FollowedPolicies {
@@ -26,11 +29,17 @@ export function lastGood(config: Pick<MeshConfig, 'trustDomain' | 'controlNamesp
     return found;
   }
 
+  /** By this process's memory or the status, whichever is newer. */
+  function before(policy: AuthorizationPolicy, key: string): AuthorizationPolicy | undefined {
+    const [held, written] = [good.get(key), lastGoodForm(policy, config)];
+    return written && (written.metadata.generation ?? 0) > (held?.metadata.generation ?? -1) ? written : held;
+  }
+
   return {
     problem,
     of(policy) {
       const key = policy.metadata.uid ?? `${policy.metadata.namespace}/${policy.metadata.name}`;
-      if (problem(policy) !== undefined) return good.get(key);
+      if (problem(policy) !== undefined) return before(policy, key);
       good.delete(key);
       good.set(key, policy);
       for (const oldest of good.keys()) {

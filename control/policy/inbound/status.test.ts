@@ -46,6 +46,10 @@ describe('status of AuthorizationPolicies', () => {
     await until('an edit broke it', () => is('good') === 'False Invalid');
     assert.match(condition('good')!.message!, /spec\.to\[0\]\.paths\[0\]\.value: a path begins with \/.*the form before this one stays in force/);
     assert.equal(condition('good')!.observedGeneration, 2);
+    const broken = cluster.api.get<AuthorizationPolicy>(RESOURCES.authorizationpolicies, 'shop/good')!;
+    assert.deepEqual(broken.status!.lastGood, { generation: 1, spec: '{}' });
+    assert.deepEqual(lastGood(testConfig).of(broken)?.spec, {}, 'what it was holds after a restart too');
+    assert.equal(lastGood(testConfig).of({ ...broken, status: { lastGood: { generation: 1, spec: '{' } } }), undefined);
     cluster.api.remove(RESOURCES.authorizationpolicies, 'shop/bad');
     stopping.abort();
     await running;

@@ -7,7 +7,7 @@ import { RESOURCES } from '../../../lib/kube/resources.ts';
 import { keyOf } from '../../../lib/kube/store.ts';
 import { workQueue } from '../../../lib/kube/work-queue.ts';
 import type { Log } from '../../../lib/log.ts';
-import { Live } from '../../cluster/live.ts';
+import { aborted, Live } from '../../cluster/live.ts';
 import type { Changes } from '../../cluster/live.ts';
 import type { EventRecorder } from '../../events.ts';
 import type { LastGood } from './last-good.ts';
@@ -45,14 +45,14 @@ export function verdictOn(policy: AuthorizationPolicy, view: InboundView, good: 
 
 /** Goes on until the signal aborts. Computed again only when something changed that it was computed from; written only when it differs. */
 export async function keepAuthorizationStatus(options: AuthorizationStatusOptions, signal: AbortSignal): Promise<void> {
-  const { client, changes, policies, good, events, clock, log, onWrite } = options;
+  const { client, changes, policies, events, clock, log, onWrite } = options;
   const verdicts = new Live<Verdict & { generation: number }, InboundView>({
     changes,
     onError: (key, err) => log.error({ err, key }, 'the status could not be computed'),
     compute(key, view, previous) {
       const [namespace = '', name] = key.split('/');
       const policy = view.authorizationPolicies(namespace).find((one) => one.metadata.name === name);
-      const now = { ...(policy ? verdictOn(policy, view, good) : { status: 'True', reason: 'Accepted', message: '' } as const), generation: policy?.metadata.generation ?? 0 };
+      const now = { ...(policy ? verdictOn(policy, view, options.good) : { status: 'True', reason: 'Accepted', message: '' } as const), generation: policy?.metadata.generation ?? 0 };
       return previous !== undefined && JSON.stringify(previous) === JSON.stringify(now) ? previous : now;
     },
   });
@@ -61,15 +61,18 @@ export async function keepAuthorizationStatus(options: AuthorizationStatusOption
     const policy = policies.get(key);
     if (!policy) return;
     const { generation, ...wanted } = await verdicts.once(key);
+    // Of a version that is newer than the verdict another turn comes.
+    const good = wanted.reason !== 'Invalid' && policy.metadata.generation === generation && policy.status?.lastGood?.generation !== generation
+      ? { generation, spec: JSON.stringify(policy.spec) } : undefined;
     const known = policy.status?.conditions ?? [];
     const before = known.find((c) => c.type === CONDITION);
-    if (before && before.status === wanted.status && before.reason === wanted.reason && before.message === wanted.message && before.observedGeneration === generation) return;
+    if (!good && before && before.status === wanted.status && before.reason === wanted.reason && before.message === wanted.message && before.observedGeneration === generation) return;
     const now = new Date(clock.wall()).toISOString().replace(/\.\d+Z$/, 'Z');
     const lastTransitionTime = before?.status === wanted.status ? (before.lastTransitionTime ?? now) : now;
     const conditions = [...known.filter((c) => c.type !== CONDITION), { type: CONDITION, ...wanted, observedGeneration: generation, lastTransitionTime }];
     const { name, namespace = '', uid } = policy.metadata;
     try {
-      await client.patch(RESOURCES.authorizationpolicies, name, namespace, { type: 'merge', body: { status: { conditions } } }, { subresource: 'status', signal });
+      await client.patch(RESOURCES.authorizationpolicies, name, namespace, { type: 'merge', body: { status: { conditions, ...(good && { lastGood: good }) } } }, { subresource: 'status', signal });
       onWrite();
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -108,10 +111,7 @@ export async function keepAuthorizationStatus(options: AuthorizationStatusOption
   const unsubscribe = policies.onChange(look);
   await policies.synced;
   look();
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
   unsubscribe();
   verdicts.close();
   await queue.stop();

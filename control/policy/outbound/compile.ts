@@ -1,5 +1,6 @@
 import type { Service } from '../../../lib/kube/types.ts';
-import { isOpaqueServicePort, servicePort } from '../../cluster/mesh.ts';
+import { servicePort } from '../../../lib/mesh/service-port.ts';
+import { isOpaqueServicePort } from '../../cluster/mesh.ts';
 import type { RequestMatch } from '../model.ts';
 import { routesOfPort } from '../routes/attach.ts';
 import type { Attached } from '../routes/attach.ts';

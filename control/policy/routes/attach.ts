@@ -1,12 +1,11 @@
 import type { ParentReference } from '../../../lib/kube/gateway-api.ts';
-import { GATEWAY_GROUP } from '../../../lib/kube/resources.ts';
 import { keyOf } from '../../../lib/kube/store.ts';
 import type { Service, ServicePort } from '../../../lib/kube/types.ts';
 import { isOpaqueServicePort } from '../../cluster/mesh.ts';
 import type { Route, RouteKind } from '../../cluster/route-view.ts';
 import type { Reference, RequestMatch } from '../model.ts';
 import type { Distribution, GrpcMatch, OutboundRule } from '../outbound/model.ts';
-import { settingsOf } from './context.ts';
+import { routeReference, settingsOf } from './context.ts';
 import type { RouteContext, Sources } from './context.ts';
 import { Problems } from './problems.ts';
 import { grpcRules, httpRules, streamRules } from './rules.ts';
@@ -80,8 +79,8 @@ function usable(routes: Route[], service: Service, port: number, sources: Source
 }
 
 export function compileRoute(route: Route, service: Service, port: number, sources: Sources): Attached {
-  const { name, namespace = '' } = route.object.metadata;
-  const reference: Reference & { kind: 'resource' } = { kind: 'resource', group: GATEWAY_GROUP, type: route.kind, name, namespace };
+  const { namespace = '' } = route.object.metadata;
+  const reference = routeReference(route);
   const problems = new Problems();
   const context: RouteContext = {
     ...sources, kind: route.kind, namespace, service, port, routeSettings: sources.settings.of(route.object, reference), serviceSettings: settingsOf(service, sources),

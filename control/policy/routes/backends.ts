@@ -1,7 +1,7 @@
 import type { BackendObjectReference, FilteredBackendRef } from '../../../lib/kube/gateway-api.ts';
 import { GATEWAY_GROUP } from '../../../lib/kube/resources.ts';
 import type { Service } from '../../../lib/kube/types.ts';
-import { servicePort } from '../../cluster/mesh.ts';
+import { servicePort } from '../../../lib/mesh/service-port.ts';
 import type { Backend, Distribution, Filter, RouteBackend, SessionAffinity } from '../outbound/model.ts';
 import { serviceBackend } from './context.ts';
 import type { RouteContext } from './context.ts';

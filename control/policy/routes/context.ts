@@ -1,6 +1,7 @@
 import type { MeshConfig } from '../../../api/config.ts';
+import { GATEWAY_GROUP } from '../../../lib/kube/resources.ts';
 import type { Service } from '../../../lib/kube/types.ts';
-import type { PolicyView, RouteKind } from '../../cluster/route-view.ts';
+import type { PolicyView, Route, RouteKind } from '../../cluster/route-view.ts';
 import { serviceName } from '../../cluster/target.ts';
 import type { Reference } from '../model.ts';
 import type { Backend } from '../outbound/model.ts';
@@ -29,6 +30,10 @@ export interface RouteContext extends Sources {
 export function serviceReference(service: Service, port?: number): Reference & { kind: 'resource' } {
   const { name, namespace = '' } = service.metadata;
   return { kind: 'resource', group: 'core', type: 'Service', name, namespace, ...(port !== undefined && { port }) };
+}
+
+export function routeReference({ kind, object: { metadata } }: Route): Reference & { kind: 'resource' } {
+  return { kind: 'resource', group: GATEWAY_GROUP, type: kind, name: metadata.name, namespace: metadata.namespace ?? '' };
 }
 
 export function settingsOf(service: Service, { settings }: Sources): TrafficSettings {

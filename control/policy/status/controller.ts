@@ -8,7 +8,7 @@ import type { ObjectMeta } from '../../../lib/kube/types.ts';
 import { workQueue } from '../../../lib/kube/work-queue.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
-import { Live } from '../../cluster/live.ts';
+import { aborted, Live } from '../../cluster/live.ts';
 import type { Changes } from '../../cluster/live.ts';
 import type { PolicyView } from '../../cluster/route-view.ts';
 import type { Routes } from '../../cluster/routes.ts';
@@ -130,11 +130,4 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
 
 function naming(apiVersion: string, kind: string, { name, namespace = '', uid }: ObjectMeta): Told {
   return { apiVersion, kind, name, namespace, ...(uid !== undefined && { uid }) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -3,7 +3,10 @@ import { CANARY, type Canary } from '../../../api/crds/canary.ts';
 import { KubeError } from '../../../lib/kube/error.ts';
 import type { Resource } from '../../../lib/kube/resources.ts';
 import type { Condition, KubeObject, Service } from '../../../lib/kube/types.ts';
+import { failoverProblems } from '../../../lib/traffic/failover-chain.ts';
+import type { FailoverView } from '../../../lib/traffic/failover-chain.ts';
 import { readSettings } from '../../../lib/traffic/settings.ts';
+import type { TrafficSettings } from '../../../lib/traffic/settings.ts';
 import { hasTrafficSettings } from '../../../api/annotations.ts';
 import { KINDS } from '../../shared/kinds.ts';
 import { CheckFailure, type Category, type CheckContext } from '../types.ts';
@@ -39,11 +42,24 @@ export const policy: Category = {
       hint: 'policy-annotations',
       warning: true,
       test: async (c) => {
-        const annotated = (await all<Service>(c, KINDS.services)).filter((service) => hasTrafficSettings(service.metadata));
-        report(annotated.flatMap(({ metadata }) => {
-          const { problems } = readSettings(metadata, { kind: 'resource', group: '', type: 'Service', name: metadata.name, namespace: metadata.namespace ?? '' });
-          return problems.map(({ wrong }) => `Service ${metadata.namespace}/${metadata.name}: ${wrong}`);
+        const services = await all<Service>(c, KINDS.services);
+        report(services.filter((service) => hasTrafficSettings(service.metadata)).flatMap((service) => {
+          const { namespace, name } = service.metadata;
+          return settingsOf(service).problems.map(({ wrong }) => `Service ${namespace}/${name}: ${wrong}`);
         }));
+      },
+    },
+    {
+      description: 'failover leads to Services that are there, and not back',
+      hint: 'policy-failover',
+      warning: true,
+      test: async (c) => {
+        const services = await all<Service>(c, KINDS.services);
+        const failing = services.filter((service) => settingsOf(service).failover.length > 0);
+        // Failover may leave the namespace that is looked at.
+        const known = new Map((failing.length === 0 || c.options.namespace === undefined ? services : await everywhere(c, KINDS.services)).map((service) => [`${service.metadata.namespace}/${service.metadata.name}`, service]));
+        const view: FailoverView = { service: (key) => known.get(key), failoverOf: (service) => settingsOf(service).failover };
+        report(failing.flatMap((service) => failoverProblems(service, view).map(({ message }) => `Service ${service.metadata.namespace}/${service.metadata.name}: ${message}`)));
       },
     },
     {
@@ -74,11 +90,23 @@ function said(kind: string, { metadata }: KubeObject, { type, reason, message }:
   return `${kind} ${metadata.namespace}/${metadata.name}: ${message || `${type} ${reason}`}`;
 }
 
+function settingsOf({ metadata }: Service): TrafficSettings {
+  return readSettings(metadata, { kind: 'resource', group: '', type: 'Service', name: metadata.name, namespace: metadata.namespace ?? '' });
+}
+
 /** Of the namespace that is looked at, or of all; [] for a kind that the cluster does not have. */
 function all<T extends KubeObject>(c: CheckContext, resource: Resource<T>): Promise<T[]> {
-  return c.once(`all ${resource.plural}`, async () => {
+  return listed(c, resource, c.options.namespace);
+}
+
+function everywhere<T extends KubeObject>(c: CheckContext, resource: Resource<T>): Promise<T[]> {
+  return listed(c, resource, undefined);
+}
+
+function listed<T extends KubeObject>(c: CheckContext, resource: Resource<T>, namespace: string | undefined): Promise<T[]> {
+  return c.once(`all ${resource.plural} in ${namespace ?? 'all namespaces'}`, async () => {
     try {
-      return await c.kube().list(resource, { namespace: c.options.namespace, signal: c.io.signal });
+      return await c.kube().list(resource, { namespace, signal: c.io.signal });
     } catch (error) {
       if (error instanceof KubeError && error.status === 404) return [];
       throw error;

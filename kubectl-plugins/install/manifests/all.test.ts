@@ -65,8 +65,8 @@ describe('manifests of install', () => {
     assert.deepEqual(automatic.map((o) => [o.metadata.name, o.data]), [['mesh-trust-anchors', undefined], ['mesh-identity-root', undefined], ['mesh-identity-issuer', undefined]]);
     const external = { 'identity-external-issuer': true };
     const names = (given: Parameters<typeof manifests>[1]) => objects(given, external).filter((o) => /Secret|ConfigMap/.test(o.kind)).map((o) => o.metadata.name);
-    assert.deepEqual(names({ issuer: undefined, anchors: undefined }), ['mesh-config', 'mesh-identity-status', 'mesh-identity-root']);
-    assert.deepEqual(names({ issuer: undefined, anchors: 'pem' }), ['mesh-config', 'mesh-trust-anchors', 'mesh-identity-status', 'mesh-identity-root']);
+    assert.deepEqual(names({ issuer: undefined, anchors: undefined }), ['mesh-config', 'mesh-policy-settings', 'mesh-identity-status', 'mesh-identity-root']);
+    assert.deepEqual(names({ issuer: undefined, anchors: 'pem' }), ['mesh-config', 'mesh-policy-settings', 'mesh-trust-anchors', 'mesh-identity-status', 'mesh-identity-root']);
     const secret = objects(GIVEN, external).find((o) => o.metadata.name === 'mesh-identity-issuer')!;
     assert.deepEqual([secret.type, Object.keys(secret.data!)], ['kubernetes.io/tls', ['tls.crt', 'tls.key']]);
   });

@@ -3,7 +3,7 @@ import type { MeshConfig } from '../../../api/config.ts';
 import { PORTS } from '../../../api/ports.ts';
 import { mutatingWebhookConfiguration, validatingWebhookConfiguration } from '../../../api/webhooks.ts';
 import { apiServices } from './api-services.ts';
-import { authorityObjects, configMap, type GivenAuthority } from './config.ts';
+import { authorityObjects, configMap, policySettings, type GivenAuthority } from './config.ts';
 import { customResourceDefinitions } from './crds.ts';
 import { deployments } from './deployments.ts';
 import { namespace } from './namespace.ts';
@@ -26,6 +26,7 @@ export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[
     ...rbac(config),
     ...userRoles(),
     configMap(config),
+    policySettings(config),
     ...authorityObjects(config, given),
     ...services(ns, PORTS),
     ...deployments(config),

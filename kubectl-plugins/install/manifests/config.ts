@@ -1,7 +1,7 @@
 import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import type { MeshConfig } from '../../../api/config.ts';
-import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_KEY, CONFIG_MAP, IDENTITY_STATUS_CONFIG_MAP, ISSUER_SECRET, ROOT_SECRET } from '../../../api/names.ts';
+import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CONFIG_KEY, CONFIG_MAP, IDENTITY_STATUS_CONFIG_MAP, ISSUER_SECRET, POLICY_SETTINGS_CONFIG_MAP, ROOT_SECRET } from '../../../api/names.ts';
 import { labelsOf, type Manifest } from './object.ts';
 
 /** An authority that somebody else keeps; what is not here is in the cluster already, or comes later. PEM texts. */
@@ -24,6 +24,11 @@ export function configMap(config: MeshConfig): V1ConfigMap & Manifest {
     metadata: { name: CONFIG_MAP, namespace: config.controlNamespace, labels: labelsOf('install') },
     data: { [CONFIG_KEY]: configText(config) },
   };
+}
+
+/** Empty, for the policy service to fill: it may change this object and not make others. */
+export function policySettings({ controlNamespace }: MeshConfig): V1ConfigMap & Manifest {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: POLICY_SETTINGS_CONFIG_MAP, namespace: controlNamespace, labels: labelsOf('control') } };
 }
 
 /**
