@@ -1,23 +1,12 @@
 /** The proxy as a process: how it starts, ends, and goes on without its control plane. */
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
-import path from 'node:path';
 import { TestControlPlane } from './testing/control-plane.ts';
 import { startPair } from './testing/pair.ts';
-
-const MAIN = path.join(import.meta.dirname, 'main.ts');
-
-async function freePort(): Promise<number> {
-  const s = net.createServer().listen(0, '127.0.0.1');
-  await once(s, 'listening');
-  const { port } = s.address() as net.AddressInfo;
-  s.close();
-  await once(s, 'close');
-  return port;
-}
+import { startProcess, type LogLine } from './testing/process.ts';
 
 function get(port: number): Promise<{ status: number; connection: string; body: string }> {
   return new Promise((resolve, reject) => {
@@ -41,7 +30,8 @@ describe('a proxy process', () => {
   let child: ChildProcess;
   let inbound = 0;
   let admin = 0;
-  const lines: { msg: string; sinceStartMs?: number }[] = [];
+  let lines: LogLine[] = [];
+  let said: (msg: string) => Promise<void>;
 
   before(async () => {
     await control.start();
@@ -58,24 +48,8 @@ describe('a proxy process', () => {
     waiting.length = 0;
   });
 
-  /** Resolves when a line with this text is in the log. */
-  const said = async (msg: string): Promise<void> => {
-    while (!lines.some((l) => l.msg === msg)) await once(child.stdout!, 'data');
-  };
-
   const start = async (more: Record<string, string> = {}): Promise<void> => {
-    inbound = await freePort();
-    admin = await freePort();
-    lines.length = 0;
-    const at = `127.0.0.1:${control.port}`;
-    child = spawn(process.execPath, [MAIN], { stdio: ['ignore', 'pipe', 'inherit'], env: {
-      PATH: process.env['PATH'], MESH_PROXY_IDENTITY_LOCAL_NAME: 'a.b.c', MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
-      MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_WORKLOAD: '{}',
-      MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${await freePort()}`, MESH_PROXY_TAP_LISTEN_ADDR: `127.0.0.1:${await freePort()}`,
-      MESH_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`, MESH_PROXY_INBOUND_ORIG_DST: `127.0.0.1:${(app.address() as net.AddressInfo).port}`, MESH_PROXY_OUTBOUND_ORIG_DST: '127.0.0.1:1', ...more,
-    } });
-    child.stdout!.on('data', (text: Buffer) => { for (const line of text.toString().trim().split('\n')) lines.push(JSON.parse(line) as { msg: string }); });
-    await said('ready');
+    ({ child, inbound, admin, lines, said } = await startProcess(control, (app.address() as net.AddressInfo).port, more));
   };
 
   /** A request that the application has and does not answer yet; in an object, as an async function would wait for a promise that it returns. */
