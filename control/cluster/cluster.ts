@@ -6,6 +6,7 @@ import type { EndpointSlice, KubeObject, Pod, Service } from '../../lib/kube/typ
 import { watch } from '../../lib/kube/watch.ts';
 import type { WatchLog, Watcher } from '../../lib/kube/watch.ts';
 import type { Changes } from './live.ts';
+import { hostIps } from './locate.ts';
 import { SERVICE_NAME_LABEL, trimNamespace, trimNode, trimPod, trimService, trimSlice, ZONE_LABEL } from './trim.ts';
 import { token, tracked } from './view.ts';
 import type { ClusterView } from './view.ts';
@@ -92,10 +93,9 @@ function serviceOf(slice: EndpointSlice): string {
 
 /** Addresses under which a pod can be reached; none once it has ended, for its address then goes to another. */
 function podIps(pod: Pod): string[] {
-  const { phase, podIPs, hostIP } = pod.status ?? {};
+  const { phase, podIPs } = pod.status ?? {};
   if (phase === 'Succeeded' || phase === 'Failed') return [];
-  const exposed = pod.spec.containers.some((c) => c.ports?.some((p) => p.hostPort));
-  return [...new Set([...(podIPs ?? []).map(({ ip }) => ip), ...(exposed && hostIP ? [hostIP] : [])])];
+  return [...new Set([...(podIPs ?? []).map(({ ip }) => ip), ...hostIps(pod)])];
 }
 
 /** Alike in everything but the version: most updates of pods and nodes are of fields that trimming drops. */

@@ -1,4 +1,6 @@
+import { isIPv6 } from 'node:net';
 import type { Pod } from '../../lib/kube/types.ts';
+import { allContainers } from '../../lib/mesh/pods.ts';
 
 /** The pod that answers on an address, and where it really listens. */
 export interface Located { pod: Pod; ip: string; port: number }
@@ -8,16 +10,30 @@ export interface Located { pod: Pod; ip: string; port: number }
  * or host port; undefined when there is none.
  */
 export function locatePod(pods: Pod[], ip: string, port: number): Located | undefined {
-  const owns = (pod: Pod) => pod.status?.podIPs?.some((one) => one.ip === ip) ?? false;
-  const own = pods.filter((pod) => !pod.spec.hostNetwork && owns(pod));
+  const own = pods.filter((pod) => !pod.spec.hostNetwork && ownsAddress(pod, ip));
   const pod = own.find((one) => !one.metadata.deletionTimestamp) ?? own[0];
   if (pod) return { pod, ip, port };
   for (const one of pods) {
-    const ports = one.spec.containers.flatMap((c) => c.ports ?? []);
-    if (one.spec.hostNetwork && owns(one) && ports.some((p) => p.containerPort === port)) return { pod: one, ip, port };
-    const mapped = ports.find((p) => p.hostPort === port && one.status?.hostIP === ip);
-    const target = one.status?.podIPs?.[0]?.ip;
-    if (!one.spec.hostNetwork && mapped && target) return { pod: one, ip: target, port: mapped.containerPort };
+    const ports = allContainers(one).flatMap((c) => c.ports ?? []).filter((p) => (p.protocol ?? 'TCP') === 'TCP');
+    if (one.spec.hostNetwork) {
+      if (ownsAddress(one, ip) && ports.some((p) => p.containerPort === port)) return { pod: one, ip, port };
+      continue;
+    }
+    const mapped = ports.find((p) => p.hostPort === port);
+    const ips = one.status?.podIPs?.map((own) => own.ip) ?? [];
+    const target = ips.find((own) => isIPv6(own) === isIPv6(ip)) ?? ips[0];
+    if (mapped && target && hostIps(one).includes(ip)) return { pod: one, ip: target, port: mapped.containerPort };
   }
   return undefined;
+}
+
+export function ownsAddress(pod: Pod, ip: string): boolean {
+  return pod.status?.podIPs?.some((one) => one.ip === ip) ?? false;
+}
+
+/** Addresses of the node that a pod has ports on; [] for a pod without such ports. */
+export function hostIps(pod: Pod): string[] {
+  if (!allContainers(pod).some((c) => c.ports?.some((p) => p.hostPort))) return [];
+  const { hostIP, hostIPs } = pod.status ?? {};
+  return hostIPs?.map(({ ip }) => ip) ?? (hostIP ? [hostIP] : []);
 }

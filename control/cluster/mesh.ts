@@ -20,15 +20,38 @@ export function isProxied(pod: Pod, port: number, view: ClusterView, config: Mes
   return !skipsProxy(pod, port, view, config);
 }
 
-/** appProtocol values that mark a port opaque. */
-const OPAQUE_PROTOCOLS = new Set(['kubectl-mesh.io/opaque', 'linkerd.io/opaque', 'linkerd.io/tcp']);
+/** appProtocol values, in lower case, that mark a port opaque: to look for HTTP there is of no use. */
+const OPAQUE_PROTOCOLS = new Set(['kubectl-mesh.io/opaque', 'linkerd.io/opaque', 'linkerd.io/tcp', 'tcp', 'mysql', 'postgres', 'postgresql', 'redis', 'mongo', 'mongodb']);
 
-/** The same for a port of a service: its annotation, its appProtocol, its namespace's annotation, the default list. */
+/** appProtocol (KEP-3726 and what is in common use), in lower case -> what a proxy need not find out. */
+const HTTP_PROTOCOLS: Partial<Record<string, 'http1' | 'http2' | 'grpc'>> = {
+  http: 'http1',
+  ws: 'http1',
+  'kubernetes.io/ws': 'http1',
+  h2c: 'http2',
+  'kubernetes.io/h2c': 'http2',
+  http2: 'http2',
+  grpc: 'grpc',
+};
+
+/** The HTTP that a port of a service is declared to speak; undefined where it is to be found out. */
+export function declaredHttp(service: Service, port: number): 'http1' | 'http2' | 'grpc' | undefined {
+  return HTTP_PROTOCOLS[servicePort(service, port)?.appProtocol?.toLowerCase() ?? ''];
+}
+
+/** Whether a port of a service is opaque: by its appProtocol, else the service's annotation, its namespace's, or the default list, if it is not declared to be HTTP. */
 export function isOpaqueServicePort(service: Service, port: number, view: ClusterView, config: MeshConfig): boolean {
   const found = servicePort(service, port);
-  if (found?.appProtocol !== undefined && OPAQUE_PROTOCOLS.has(found.appProtocol)) return true;
-  const opaque = annotation(service, 'opaque-ports', view) ?? config.proxy.opaquePorts.join(',');
+  if (found?.appProtocol !== undefined && OPAQUE_PROTOCOLS.has(found.appProtocol.toLowerCase())) return true;
+  const annotated = annotation(service, 'opaque-ports', view);
+  if (annotated === undefined && declaredHttp(service, port) !== undefined) return false;
+  const opaque = annotated ?? config.proxy.opaquePorts.join(',');
   return portSet(opaque, new Map((service.spec.ports ?? []).flatMap((p) => (p.name ? [[p.name, p.port] as const] : []))))(port);
+}
+
+/** Whether a service has no address of its own: its name stands for those of its endpoints. */
+export function isHeadless(service: Service): boolean {
+  return service.spec.clusterIPs?.[0] === 'None';
 }
 
 /** Port that the pod's proxy takes mesh traffic on. */

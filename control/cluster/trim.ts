@@ -52,6 +52,7 @@ function container(c: Container): Container {
 export function trimPod(pod: Pod): Pod {
   const { spec, status } = pod;
   const ips = status?.podIPs ?? (status?.podIP ? [{ ip: status.podIP }] : []);
+  const hostIPs = status?.hostIPs;
   return {
     metadata: trimMeta(pod.metadata),
     spec: {
@@ -61,18 +62,19 @@ export function trimPod(pod: Pod): Pod {
       ...(spec.nodeName && { nodeName: spec.nodeName }),
       ...(spec.hostNetwork && { hostNetwork: true }),
     },
-    status: { podIPs: ips, ...(status?.phase && { phase: status.phase }), ...(status?.hostIP && { hostIP: status.hostIP }) },
+    status: { podIPs: ips, ...(status?.phase && { phase: status.phase }), ...(status?.hostIP && { hostIP: status.hostIP }), ...(hostIPs && hostIPs.length > 1 && { hostIPs }) },
   };
 }
 
 export function trimService(service: Service): Service {
-  const { type, clusterIPs, clusterIP, externalName, ports, internalTrafficPolicy } = service.spec;
+  const { type, clusterIPs, clusterIP, ipFamilies, externalName, ports, internalTrafficPolicy } = service.spec;
   const ips = clusterIPs ?? (clusterIP === undefined ? [] : [clusterIP]);
   return {
     // events about a service are found by its uid
     metadata: { ...trimMeta(service.metadata), ...(service.metadata.uid !== undefined && { uid: service.metadata.uid }) },
     spec: {
       clusterIPs: ips,
+      ...(ipFamilies?.[0] === 'IPv6' && { ipFamilies }),
       ...(type && { type }),
       ...(externalName && { externalName }),
       ...(ports && { ports: ports.map(({ name, port, protocol, appProtocol, targetPort }) => ({ port, ...(name && { name }), ...(protocol && { protocol }), ...(appProtocol && { appProtocol }), ...(targetPort !== undefined && { targetPort }) })) }),

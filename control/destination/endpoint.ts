@@ -56,7 +56,7 @@ export function makeEndpoint(
     hintNodes: nodes?.length ? nodes : undefined,
     labels: { ...(pod && podLabels(pod)), ...(zone && { zone }) },
     mesh: pod && isProxied(pod, port, view, config) ? { identity: podIdentity(pod, config), inboundPort: inboundPort(pod) } : undefined,
-    opaque: pod !== undefined && isOpaquePort(pod, port, view, config),
+    opaque: pod ? isOpaquePort(pod, port, view, config) : config.proxy.opaquePorts.includes(port),
     pod: pod && { name: pod.metadata.name, namespace: pod.metadata.namespace ?? '' },
   };
   return { ...facts, signature: JSON.stringify(facts) };

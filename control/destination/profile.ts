@@ -13,22 +13,20 @@ import type { Endpoint } from './endpoint.ts';
 import type { Place } from './locality.ts';
 import { weightedAddr } from './wire.ts';
 
-/** What is behind an address or a name. Never changed once made. */
+/** What is behind an address or a name; `endpoint` without a pod where nothing of the cluster has the address. Never changed once made. */
 export type Profile =
   | { kind: 'service'; name: string; namespace: string; port: number; opaque: boolean; signature: string }
-  | { kind: 'endpoint'; endpoint: Endpoint; signature: string }
-  | { kind: 'none'; signature: '' };
-
-const NONE: Profile = { kind: 'none', signature: '' };
+  | { kind: 'endpoint'; endpoint: Endpoint; signature: string };
 
 /**
- * Computes the profile of a target. When what was there has gone, the last known profile stays: ending the stream would only make the proxy
- * ask again, and traffic to the address fails by itself.
+ * Computes the profile of a target. When what was there has gone, the last known profile stays: traffic to the address fails by itself, and must not
+ * go on in plain text.
  */
 export function profileOf(target: Target, view: ClusterView, config: MeshConfig, previous: Profile | undefined): Profile {
   const found = find(target, view, config);
   if (!previous) return found;
-  return found.kind === 'none' || found.signature === previous.signature ? previous : found;
+  const nobody = found.kind === 'endpoint' && found.endpoint.pod === undefined;
+  return nobody || found.signature === previous.signature ? previous : found;
 }
 
 function find(target: Target, view: ClusterView, config: MeshConfig): Profile {
@@ -37,7 +35,7 @@ function find(target: Target, view: ClusterView, config: MeshConfig): Profile {
     const [service] = view.servicesByIp(target.ip);
     if (service) return ofService(service.metadata.name, service.metadata.namespace ?? '', port, view, config);
     const located = locatePod(view.podsByIp(target.ip), target.ip, port);
-    return located ? ofEndpoint(makeEndpoint(located.ip, located.port, located.pod, {}, view, config)) : NONE;
+    return ofEndpoint(makeEndpoint(located?.ip ?? target.ip, located?.port ?? port, located?.pod, {}, view, config));
   }
   if (target.hostname === undefined) return ofService(target.name, target.namespace, port, view, config);
   const [endpoint] = addressSet(target, view, config, undefined).endpoints.values();
@@ -58,7 +56,7 @@ function ofService(name: string, namespace: string, port: number, view: ClusterV
 /** Linkerd's default budget: a fifth more requests, ten a second at least. */
 const RETRY_BUDGET = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: { seconds: 10n } };
 
-export function profileMessage(profile: Exclude<Profile, { kind: 'none' }>, place: Place, config: MeshConfig): DestinationProfile {
+export function profileMessage(profile: Profile, place: Place, config: MeshConfig): DestinationProfile {
   if (profile.kind === 'endpoint') {
     const { endpoint } = profile;
     return create(DestinationProfileSchema, {

@@ -124,11 +124,74 @@ describe('destination streams', () => {
 
   it('refuses what is no destination with INVALID_ARGUMENT, at once', async () => {
     const client = await start(service());
-    const codes = await Promise.all(['10.9.9.9:80', 'example.com:443', 'nonsense'].flatMap((path) => [
+    const codes = await Promise.all(['192.0.2.9:80', 'example.com:443', 'nonsense'].flatMap((path) => [
       reader(client.getProfile({ path }, { signal: signal() })).end(),
       reader(client.get({ path }, { signal: signal() })).end(),
     ]));
     assert.deepEqual(codes.map((error) => ConnectError.from(error).code), Array.from({ length: 6 }, () => Code.InvalidArgument));
+  });
+
+  it('follows who gets an address that nobody had, and does not go back to plain text when the pod goes', async () => {
+    const client = await start();
+    const got = reader(client.getProfile({ path: '10.1.0.1:3306' }, { signal: signal() }));
+    const before = await got.next();
+    assert.deepEqual([ipText(before.endpoint!.addr!.ip), before.endpoint!.addr!.port, before.endpoint!.tlsIdentity, before.opaqueProtocol], ['10.1.0.1', 3306, undefined, true]);
+    test.api.apply(pod(1));
+    assert.equal((await got.next()).endpoint!.tlsIdentity!.serverName!.name, 'default.shop.serviceaccount.identity.mesh-system.cluster.local');
+    test.api.remove(RESOURCES.pods, 'shop/web-1');
+    assert.ok(await got.silence(50));
+    test.api.apply(pod(1, false), { ...service(), spec: { clusterIPs: ['10.1.0.1'], ports: [{ port: 3306 }] } } as KubeObject);
+    assert.equal((await got.next()).fullyQualifiedName, 'web.shop.svc.cluster.local');
+    const unmeshed = reader(client.getProfile({ path: '10.1.0.9:80' }, { signal: signal() }));
+    assert.equal((await unmeshed.next()).opaqueProtocol, false);
+  });
+
+  it('goes on by name when a service comes again with another address, and by address when another service gets it', async () => {
+    const client = await start(service(), pod(1), pod(2), slice('a', 1));
+    const [byName, byAddress] = [reader(client.get({ path: PATH }, { signal: signal() })), reader(client.get({ path: '10.96.0.5:80' }, { signal: signal() }))];
+    assert.deepEqual([brief(await byName.next()), brief(await byAddress.next())], ['+1', '+1']);
+    test.api.remove(RESOURCES.services, 'shop/web');
+    assert.deepEqual([brief(await byName.next()), brief(await byAddress.next())], ['none(false)', 'none(false)']);
+    test.api.apply({ ...service(), spec: { clusterIPs: ['10.96.0.6'], ports: [{ port: 80 }] } } as KubeObject);
+    assert.equal(brief(await byName.next()), '+1');
+    assert.ok(await byAddress.silence(50));
+    const heirs = slice('heir', 2);
+    heirs.metadata.labels = { 'kubernetes.io/service-name': 'heir' };
+    test.api.apply({ ...service(), metadata: { name: 'heir', namespace: 'shop' } }, heirs);
+    let heard = brief(await byAddress.next());
+    while (heard === 'none(true)') heard = brief(await byAddress.next());
+    assert.equal(heard, '+2');
+  });
+
+  it('moves to the pods of another selector, and to a changed port, without an empty set', async () => {
+    const client = await start(service(), pod(1), pod(2), slice('a', 1));
+    const got = reader(client.get({ path: PATH }, { signal: signal() }));
+    assert.equal(brief(await got.next()), '+1');
+    test.api.apply(slice('a', 2));
+    assert.deepEqual([brief(await got.next()), brief(await got.next())], ['+2', '-1']);
+    test.api.apply({ ...slice('a', 2), ports: [{ port: 9090 }] } as EndpointSlice);
+    assert.deepEqual([brief(await got.next()), brief(await got.next())], ['+2', '-2']);
+    test.api.apply({ ...service(), spec: { type: 'ExternalName', externalName: 'example.com' } } as KubeObject);
+    assert.equal(brief(await got.next()), 'none(false)');
+  });
+
+  it('turns to what its node has left of a service that is local to nodes', async () => {
+    const local = { ...service(), spec: { clusterIPs: ['10.96.0.5'], internalTrafficPolicy: 'Local', ports: [{ port: 80 }] } } as KubeObject;
+    const on = (node: string, ...endpoints: [n: number, state: 'ready' | 'ending' | 'down'][]): EndpointSlice => ({
+      ...slice(node),
+      endpoints: endpoints.map(([n, state]) => ({ addresses: [`10.1.0.${n}`], nodeName: node, conditions: { ready: state === 'ready', serving: state !== 'down', terminating: state === 'ending' } })),
+    });
+    const client = await start(local, on('n1', [1, 'ready'], [2, 'ending']), on('n2', [3, 'ready']));
+    const got = reader(client.get({ path: PATH, contextToken: '{"nodeName":"n1"}' }, { signal: signal() }));
+    assert.equal(brief(await got.next()), '+1!');
+    test.api.apply(on('n1', [1, 'ending']));
+    assert.ok(await got.silence(50), 'the only one ends, and goes on');
+    test.api.apply(on('n1', [1, 'down'], [4, 'ending']));
+    assert.deepEqual([brief(await got.next()), brief(await got.next())], ['+4!', '-1']);
+    test.api.apply(on('n1'));
+    assert.equal(brief(await got.next()), 'none(true)');
+    test.api.apply(on('n1', [5, 'ready']));
+    assert.equal(brief(await got.next()), '+5!');
   });
 
   it('ends streams with the reason of a server that stops, and counts them', async () => {

@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { Destination, DestinationProfile, Update } from '../../api/gen/destination_pb.js';
 import type { MeshConfig } from '../../api/config.ts';
+import { parseCidr } from '../../lib/cidr.ts';
 import { parseContext } from '../cluster/context.ts';
 import { Live } from '../cluster/live.ts';
 import type { Changes, LiveOptions } from '../cluster/live.ts';
@@ -22,13 +23,15 @@ export interface DestinationOptions {
 }
 
 /**
- * io.linkerd.proxy.destination.Destination. A lookup of what is no destination of the cluster fails with INVALID_ARGUMENT, which tells a proxy
+ * io.linkerd.proxy.destination.Destination. A lookup of what can be no destination of the cluster fails with INVALID_ARGUMENT, which tells a proxy
  * to connect to the original address; every other stream stays open until the client ends it (reference: the proxy subscribes again at once,
- * without backoff, when a stream ends after a message, and retries NOT_FOUND for ever).
+ * without backoff, when a stream ends after a message, and retries NOT_FOUND for ever). An address of the cluster's networks that nobody has is its own
+ * profile, and the stream follows who gets it: a client that was faster than the news of a pod would speak plain text to it as long as it comes back.
  */
 export function destinationService({ changes, config, streams, onError }: DestinationOptions): ServiceImpl<typeof Destination> & { close(): void } {
   const target = (key: string) => parseTarget(key, config.clusterDomain)!;
   const sets = new Live<AddressSet>({ changes, onError, compute: (key, view, previous) => addressSet(target(key), view, config, previous) });
+  const networks = config.clusterNetworks.flatMap((text) => parseCidr(text) ?? []);
   const profiles = new Live<Profile>({ changes, onError, compute: (key, view, previous) => profileOf(target(key), view, config, previous) });
 
   function keyOf(path: string): string {
@@ -53,8 +56,10 @@ export function destinationService({ changes, config, streams, onError }: Destin
   }
 
   async function* profileMessages(key: string, place: () => Place, signal: AbortSignal): AsyncGenerator<DestinationProfile, void, void> {
+    const asked = target(key);
+    const outside = asked.kind === 'ip' && !networks.some((network) => network.contains(asked.ip));
     for await (const profile of profiles.follow(key, signal)) {
-      if (profile.kind === 'none') throw unknown(key);
+      if (outside && profile.kind === 'endpoint' && !profile.endpoint.pod) throw unknown(key);
       yield profileMessage(profile, place(), config);
     }
   }

@@ -122,6 +122,7 @@ export type Pod = KubeObject & {
     podIP?: string;
     podIPs?: { ip: string }[];
     hostIP?: string;
+    hostIPs?: { ip: string }[];
     conditions?: Condition[];
     containerStatuses?: ContainerStatus[];
     initContainerStatuses?: ContainerStatus[];
@@ -142,6 +143,7 @@ export type Service = KubeObject & {
     type?: string;
     clusterIP?: string;
     clusterIPs?: string[];
+    ipFamilies?: string[];
     externalName?: string;
     ports?: ServicePort[];
     selector?: Record<string, string>;

@@ -1,6 +1,6 @@
 import type { Service } from '../../../lib/kube/types.ts';
 import { servicePort } from '../../../lib/mesh/service-port.ts';
-import { isOpaqueServicePort } from '../../cluster/mesh.ts';
+import { declaredHttp, isOpaqueServicePort } from '../../cluster/mesh.ts';
 import type { RequestMatch } from '../model.ts';
 import { routesOfPort } from '../routes/attach.ts';
 import type { Attached } from '../routes/attach.ts';
@@ -14,15 +14,6 @@ import type { Distribution, GrpcMatch, GrpcRouteModel, HttpRouteModel, OutboundP
 
 /** How long a proxy waits for its application's first bytes before it takes a connection for opaque; Linkerd's value. */
 const DETECT_TIMEOUT_MS = 10_000;
-
-/** appProtocol (KEP-3726 and what is in common use) -> what the proxy need not find out. */
-const APP_PROTOCOLS: Record<string, 'http1' | 'http2' | 'grpc'> = {
-  http: 'http1',
-  'kubernetes.io/ws': 'http1',
-  'kubernetes.io/h2c': 'http2',
-  http2: 'http2',
-  grpc: 'grpc',
-};
 
 /**
  * How clients in a namespace (undefined: those that do not say where they are) are to treat one port of a service: by the routes that are attached
@@ -47,7 +38,7 @@ function protocolOf(service: Service, port: number, attached: Attached[], inheri
   if (kind === 'TCPRoute') return { kind: 'opaque', routes: streamRoutes(attached) };
   if (isOpaqueServicePort(service, port, view, config)) return { kind: 'opaque', routes: opaque };
   if (kind === 'GRPCRoute') return { kind: 'grpc', grpc: attached.flatMap(({ reference, compiled }): GrpcRouteModel[] => (compiled.kind === 'GRPCRoute' ? [{ reference, rules: compiled.rules }] : [])) };
-  const known = APP_PROTOCOLS[servicePort(service, port)?.appProtocol?.toLowerCase() ?? ''];
+  const known = declaredHttp(service, port);
   // Retries by gRPC code take a proxy that knows that it is gRPC.
   if (kind === undefined && known === 'grpc' && inherited.serviceSettings.retry.codes !== undefined) {
     return { kind: 'grpc', grpc: [{ reference: { kind: 'default', name: 'grpc' }, rules: [defaultRule<GrpcMatch>({ service: '', method: '', headers: [] }, 'grpc', inherited, own)] }] };

@@ -72,7 +72,9 @@ export function outboundService({ changes, config, streams, onError, settings }:
 
 function serviceOf(target: Target, view: PolicyView): ReturnType<PolicyView['service']> {
   if (target.kind === 'ip') return view.servicesByIp(target.ip)[0];
-  return target.hostname === undefined ? view.service(`${target.namespace}/${target.name}`) : undefined;
+  const service = target.hostname === undefined ? view.service(`${target.namespace}/${target.name}`) : undefined;
+  // Another name of what is elsewhere: it has no endpoints to balance over.
+  return service?.spec.type === 'ExternalName' ? undefined : service;
 }
 
 function unknown(what: string): ConnectError {
