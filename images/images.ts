@@ -69,8 +69,9 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     uid: PROXY_UID,
     // XTABLES_LOCKFILE: the lock of iptables-legacy; its own place, /run, is read-only. MALLOC_: freed memory goes back at once, from one arena.
     env: ['XTABLES_LOCKFILE=/dev/shm/xtables.lock', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=65536'],
-    // A young generation of 1 MB, since garbage is short-lived and small; compilation threads would hold memory that is used for seconds. docs/performance.md has the figures.
-    entrypoint: [NODE, '--max-semi-space-size=1', '--max-old-space-size=256', '--no-concurrent-recompilation', '/app/proxy.mjs'],
+    // A young generation of 1 MB, since garbage is short-lived and small; compilation threads would hold memory that is used for seconds. V8 must not take a minute
+    // with many requests in flight for a reason to make all later ones old from the start (pretenuring). docs/performance.md has the figures.
+    entrypoint: [NODE, '--max-semi-space-size=1', '--max-old-space-size=256', '--no-concurrent-recompilation', '--no-allocation-site-pretenuring', '/app/proxy.mjs'],
   },
   sample: {
     name: 'sample',
