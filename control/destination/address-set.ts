@@ -6,6 +6,7 @@ import { isHeadless } from '../cluster/mesh.ts';
 import type { ClusterView } from '../cluster/view.ts';
 import { makeEndpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FAMILIES } from '../cluster/target.ts';
 import type { Target } from '../cluster/target.ts';
 import { locatePod, ownsAddress } from '../cluster/locate.ts';
 import type { Located } from '../cluster/locate.ts';
@@ -44,8 +45,7 @@ function setOfAddress(ip: string, port: number, view: ClusterView, config: MeshC
 
 const NONE: Set<string> = new Set();
 
-type Family = 'IPv4' | 'IPv6';
-type ServiceTarget = { name: string; namespace: string; hostname: string | undefined; port: number; family?: Family };
+type ServiceTarget = Omit<Target & { kind: 'service' }, 'kind'>;
 
 function setOfService(target: ServiceTarget, view: ClusterView, config: MeshConfig): AddressSet {
   const { name, namespace } = target;
@@ -98,8 +98,6 @@ function candidates({ hostname, port, family }: ServiceTarget, service: Service,
   }
   return [];
 }
-
-const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 
 /** Where a candidate listens, and the pod behind it if it is one; undefined for one that is not to be announced. */
 function locate({ endpoint: { targetRef }, ip, port }: Candidate, namespace: string, view: ClusterView): { pod: Pod | undefined; ip: string; port: number } | undefined {

@@ -1,12 +1,14 @@
+import { isIPv6 } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { OutboundPolicies, OutboundPolicy as Message, TrafficSpec } from '../../../api/gen/outbound_pb.js';
+import type { Service } from '../../../lib/kube/types.ts';
 import { ipText } from '../../cluster/ip.ts';
 import { parseContext } from '../../cluster/context.ts';
 import { Live } from '../../cluster/live.ts';
 import type { PolicyView } from '../../cluster/route-view.ts';
 import { parseTarget, targetKey } from '../../cluster/target.ts';
-import type { Target } from '../../cluster/target.ts';
+import type { Family, Target } from '../../cluster/target.ts';
 import type { Settings } from '../settings/memory.ts';
 import { sharedSnapshots, snapshot } from '../snapshot.ts';
 import type { PolicyOptions, Snapshot } from '../snapshot.ts';
@@ -30,7 +32,7 @@ export function outboundService({ changes, config, streams, onError, settings }:
     const [clients = '', text = ''] = key.split('|');
     const target = parseTarget(text, config.clusterDomain)!;
     const service = serviceOf(target, view);
-    return shared(snapshot(service && compileOutbound(service, target.port, clients || undefined, { view, config, settings }), previous));
+    return shared(snapshot(service && compileOutbound(service, target.port, clients || undefined, { view, config, settings, family: secondFamily(target, service) }), previous));
   }
   const policies = new Live<Snapshot<OutboundPolicy>, PolicyView>({ changes, onError, compute });
 
@@ -75,6 +77,13 @@ function serviceOf(target: Target, view: PolicyView): ReturnType<PolicyView['ser
   const service = target.hostname === undefined ? view.service(`${target.namespace}/${target.name}`) : undefined;
   // Another name of what is elsewhere: it has no endpoints to balance over.
   return service?.spec.type === 'ExternalName' ? undefined : service;
+}
+
+/** The family of the address that was asked about, if it is not the one that the service's name stands for. */
+function secondFamily(target: Target, { spec: { clusterIPs = [] } }: Service): Family | undefined {
+  const first = clusterIPs[0];
+  if (target.kind !== 'ip' || first === undefined || isIPv6(target.ip) === isIPv6(first)) return undefined;
+  return isIPv6(target.ip) ? 'IPv6' : 'IPv4';
 }
 
 function unknown(what: string): ConnectError {

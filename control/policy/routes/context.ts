@@ -2,7 +2,8 @@ import type { MeshConfig } from '../../../api/config.ts';
 import { GATEWAY_GROUP } from '../../../lib/kube/resources.ts';
 import type { Service } from '../../../lib/kube/types.ts';
 import type { PolicyView, Route, RouteKind } from '../../cluster/route-view.ts';
-import { serviceName } from '../../cluster/target.ts';
+import { servicePath } from '../../cluster/target.ts';
+import type { Family } from '../../cluster/target.ts';
 import type { Reference } from '../model.ts';
 import type { Backend } from '../outbound/model.ts';
 import type { Settings } from '../settings/memory.ts';
@@ -14,6 +15,8 @@ export interface Sources {
   view: PolicyView;
   config: MeshConfig;
   settings: Settings;
+  /** of the address that clients connect to, where it is not the first one of its service: endpoints are to be of the same */
+  family?: Family | undefined;
 }
 
 /** What the rules of one route are compiled for. */
@@ -47,7 +50,7 @@ export function serviceBackend(service: Service, port: number, sources: Sources)
   const affinity = annotated ?? policyAffinity(`${namespace}/${name}`, sources);
   return {
     reference: serviceReference(service, port),
-    destination: `${serviceName(name, namespace, sources.config.clusterDomain)}:${port}`,
+    destination: servicePath({ name, namespace, family: sources.family, port }, sources.config.clusterDomain),
     ...(affinity && { affinity }),
     ...(slowStartMs !== undefined && { slowStartMs }),
     ...(penalty && { penalty }),
