@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
+import { readHeld } from '../io/read-held.ts';
 import { Peek } from './peek.ts';
 
 export interface NegotiateOptions {
@@ -34,7 +35,7 @@ export function negotiate(socket: Socket, o: NegotiateOptions): void {
 
   const serverSpoke = (): void => {
     if (decided || early === null) return;
-    const said = early.read() as Buffer | null;
+    const said = readHeld(early);
     if (said !== null && isSettings(said)) {
       // An HTTP/2 server need not wait for its client: who the client is decides.
       held = said;

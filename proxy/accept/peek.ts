@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import { held, type Holder } from '../io/held.ts';
+import { readHeld } from '../io/read-held.ts';
 import { detect, type Detected } from './detect.ts';
 
 export interface PeekOptions {
@@ -56,7 +57,7 @@ export class Peek implements Holder {
   }
 
   private readonly onReadable = (): void => {
-    const chunk = this.socket.read() as Buffer | null;
+    const chunk = readHeld(this.socket);
     if (chunk === null || this.done) return;
     this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]);
     this.judge();

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readHeld } from './read-held.ts';
 
 type Sink = (buf: Buffer, start: number, end: number) => void;
 
@@ -23,7 +24,7 @@ function findSymbols(socket: Socket): { buffer: symbol; callback: symbol } | nul
  * but only for sockets that connect), by 'data' events elsewhere. Bytes that the socket holds already come first.
  */
 export function readInto(socket: Socket, sink: Sink): void {
-  const held = socket.read() as Buffer | null;
+  const held = readHeld(socket);
   if (held !== null) sink(held, 0, held.length);
   if (socket.destroyed) return;
   const handle = (socket as unknown as { _handle?: Handle | null })._handle;

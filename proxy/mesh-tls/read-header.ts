@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../lib/clock.ts';
+import { readHeld } from '../io/read-held.ts';
 import { decodeTransportHeader, type ReceivedHeader } from './transport-header.ts';
 
 /** A peer sends its header right behind its handshake. */
@@ -18,7 +19,7 @@ export function readTransportHeader(socket: Socket, clock: Clock, done: (header:
     failed();
   };
   const onReadable = (): void => {
-    const chunk = socket.read() as Buffer | null;
+    const chunk = readHeld(socket);
     if (chunk === null) return;
     bytes = bytes.length === 0 ? Buffer.from(chunk) : Buffer.concat([bytes, chunk]);
     const r = decodeTransportHeader(bytes);
