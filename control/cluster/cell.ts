@@ -5,6 +5,7 @@
 export class Cell<T> {
   #value: T | undefined;
   readonly #waiting = new Set<() => void>();
+  readonly #listeners = new Set<(value: T) => void>();
 
   get value(): T | undefined {
     return this.#value;
@@ -17,6 +18,14 @@ export class Cell<T> {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const wake of waiting) wake();
+    for (const listener of this.#listeners) listener(value);
+  }
+
+  /** Calls back with the value there is, and with each newer one until what it returns is called. */
+  listen(listener: (value: T) => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#value !== undefined) listener(this.#value);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The value there is, then each newest one, until the signal aborts. */

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { IPAddress, IPAddressSchema } from '../../api/gen/net_pb.js';
+import type { IPAddress } from '../../api/gen/net_pb.js';
 
 /** The one spelling of an address that Kubernetes uses and lookups compare: RFC 5952 for IPv6. Undefined when it is none. */
 export function canonicalIp(text: string): string | undefined {
@@ -14,7 +13,7 @@ export function canonicalIp(text: string): string | undefined {
 }
 
 /** net.proto IPAddress of an address in text: IPv4 as a number in network order, IPv6 as two halves. */
-export function ipMessage(text: string): MessageInitShape<typeof IPAddressSchema> {
+export function ipMessage(text: string): { ip: { case: 'ipv4'; value: number } | { case: 'ipv6'; value: { first: bigint; last: bigint } } } {
   if (isIP(text) === 4) return { ip: { case: 'ipv4', value: text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0) } };
   const half = (groups: number[]) => groups.reduce((sum, group) => (sum << 16n) | BigInt(group), 0n);
   const all = hextets(text);

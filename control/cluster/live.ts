@@ -36,11 +36,13 @@ export class Live<T, V = ClusterView> {
   readonly #soon: (fn: () => void) => void;
   readonly #unsubscribe: () => void;
   #dirty: Entry<T>[] = [];
+  #synced = false;
 
   constructor(options: LiveOptions<T, V>) {
     this.#options = options;
     this.#soon = options.soon ?? ((fn) => void setImmediate(fn));
     this.#unsubscribe = options.changes.onChange((token) => this.#touch(token));
+    void options.changes.synced.then(() => { this.#synced = true; });
   }
 
   /** keys followed right now */
@@ -58,18 +60,51 @@ export class Live<T, V = ClusterView> {
   async *follow(key: string, signal: AbortSignal): AsyncGenerator<T, void, void> {
     await Promise.race([this.#options.changes.synced, aborted(signal)]);
     if (signal.aborted) return;
-    const entry = this.#entries.get(key) ?? this.#start(key);
-    entry.readers++;
+    const entry = this.#read(key);
     try {
       yield* entry.cell.follow(signal);
     } finally {
-      entry.readers--;
-      if (entry.readers === 0) this.#end(entry);
+      this.#leave(entry);
     }
+  }
+
+  /** The same by callback, for readers of whom there are thousands: until what it returns is called. */
+  listen(key: string, listener: (value: T) => void): () => void {
+    let stop = (): void => undefined;
+    let over = false;
+    const begin = (): void => {
+      if (over) return;
+      const entry = this.#read(key);
+      const leave = entry.cell.listen(listener);
+      stop = () => {
+        leave();
+        this.#leave(entry);
+      };
+      // The first value may have been enough.
+      if (over) stop();
+    };
+    if (this.#synced) begin();
+    else void this.#options.changes.synced.then(begin);
+    return () => {
+      if (over) return;
+      over = true;
+      stop();
+    };
   }
 
   close(): void {
     this.#unsubscribe();
+  }
+
+  #read(key: string): Entry<T> {
+    const entry = this.#entries.get(key) ?? this.#start(key);
+    entry.readers++;
+    return entry;
+  }
+
+  #leave(entry: Entry<T>): void {
+    entry.readers--;
+    if (entry.readers === 0) this.#end(entry);
   }
 
   #start(key: string): Entry<T> {

@@ -6,6 +6,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import type { Client } from '@connectrpc/connect';
 import { Registry } from '@prometheus-io/client';
 import { Destination, DestinationProfileSchema, UpdateSchema } from '../../api/gen/destination_pb.js';
+import { systemClock } from '../../lib/clock.ts';
 import { parseManifests } from '../../lib/kube/testing/fake-api-server.ts';
 import { streams } from '../cluster/streams.ts';
 import { assertGolden, cases } from '../cluster/testing/golden.ts';
@@ -37,7 +38,7 @@ describe('destination answers', () => {
       const [first, ...manifests] = parseManifests(readFileSync(join(DATA, `${name}.input.yaml`), 'utf8'));
       const { queries } = first as unknown as { queries: Query[] };
       const { cluster, close } = await testCluster(...manifests);
-      const service = destinationService({ changes: cluster, config: testConfig, streams: streams('destination', new Registry()), onError: (key, error) => assert.fail(`${key}: ${String(error)}`) });
+      const service = destinationService({ changes: cluster, config: testConfig, clock: systemClock, streams: streams('destination', new Registry()), onError: (key, error) => assert.fail(`${key}: ${String(error)}`) });
       const server = await testGrpc((router) => void router.service(Destination, service));
       const client = createClient(Destination, server.transport);
       const answers: { query: Query; answer: unknown }[] = [];

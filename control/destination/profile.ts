@@ -1,7 +1,6 @@
-import { create } from '@bufbuild/protobuf';
-import { DestinationProfileSchema } from '../../api/gen/destination_pb.js';
 import type { DestinationProfile } from '../../api/gen/destination_pb.js';
 import type { MeshConfig } from '../../api/config.ts';
+import type { Init } from '../../lib/grpc/wire.ts';
 import { locatePod } from '../cluster/locate.ts';
 import { isOpaqueServicePort } from '../cluster/mesh.ts';
 import { serviceName } from '../cluster/target.ts';
@@ -56,20 +55,20 @@ function ofService(name: string, namespace: string, port: number, view: ClusterV
 /** Linkerd's default budget: a fifth more requests, ten a second at least. */
 const RETRY_BUDGET = { retryRatio: 0.2, minRetriesPerSecond: 10, ttl: { seconds: 10n } };
 
-export function profileMessage(profile: Profile, place: Place, config: MeshConfig): DestinationProfile {
+export function profileMessage(profile: Profile, place: Place, config: MeshConfig): Init<DestinationProfile> {
   if (profile.kind === 'endpoint') {
     const { endpoint } = profile;
-    return create(DestinationProfileSchema, {
+    return {
       retryBudget: RETRY_BUDGET,
       opaqueProtocol: endpoint.opaque,
       endpoint: { ...weightedAddr(endpoint, place), metricLabels: { ...weightedAddr(endpoint, place).metricLabels, ...(endpoint.pod && { namespace: endpoint.pod.namespace }) } },
-    });
+    };
   }
   const { name, namespace, port, opaque } = profile;
-  return create(DestinationProfileSchema, {
+  return {
     fullyQualifiedName: serviceName(name, namespace, config.clusterDomain),
     retryBudget: RETRY_BUDGET,
     opaqueProtocol: opaque,
     parentRef: { kind: { case: 'resource', value: { group: 'core', kind: 'Service', name, namespace, port } } },
-  });
+  };
 }

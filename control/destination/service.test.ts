@@ -3,6 +3,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { Registry } from '@prometheus-io/client';
 import { Destination } from '../../api/gen/destination_pb.js';
 import type { Update } from '../../api/gen/destination_pb.js';
+import { systemClock } from '../../lib/clock.ts';
 import { RESOURCES } from '../../lib/kube/resources.ts';
 import type { EndpointSlice, KubeObject } from '../../lib/kube/types.ts';
 import { ipText } from '../cluster/ip.ts';
@@ -48,7 +49,7 @@ describe('destination streams', () => {
   async function start(...manifests: KubeObject[]) {
     test = await testCluster(...manifests);
     registry = new Registry();
-    under = destinationService({ changes: test.cluster, config: testConfig, streams: streams('destination', registry), onError: (_, error) => assert.fail(String(error)) });
+    under = destinationService({ changes: test.cluster, config: testConfig, clock: systemClock, streams: streams('destination', registry), onError: (_, error) => assert.fail(String(error)) });
     server = await testGrpc((router) => void router.service(Destination, under));
     return createClient(Destination, server.transport);
   }

@@ -1,16 +1,20 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ServiceImpl } from '@connectrpc/connect';
-import type { Destination, DestinationProfile, Update } from '../../api/gen/destination_pb.js';
+import type { Destination } from '../../api/gen/destination_pb.js';
+import { destination_DestinationProfile } from '../../api/gen/tables.ts';
 import type { MeshConfig } from '../../api/config.ts';
 import { parseCidr } from '../../lib/cidr.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { parseContext } from '../cluster/context.ts';
 import { Live } from '../cluster/live.ts';
 import type { Changes, LiveOptions } from '../cluster/live.ts';
+import { paced } from '../cluster/pace.ts';
 import type { Streams } from '../cluster/streams.ts';
 import { parseTarget, targetKey } from '../cluster/target.ts';
 import { addressSet } from './address-set.ts';
 import type { AddressSet } from './address-set.ts';
-import { updates } from './get.ts';
+import { encodeFrames } from '../serve/frames.ts';
+import type { ServiceHandlers } from '../serve/router.ts';
+import { outlooks, type Outlook } from './get.ts';
 import type { Place } from './locality.ts';
 import { profileMessage, profileOf } from './profile.ts';
 import type { Profile } from './profile.ts';
@@ -19,6 +23,7 @@ export interface DestinationOptions {
   changes: Changes;
   config: MeshConfig;
   streams: Streams;
+  clock: Clock;
   onError: LiveOptions<unknown>['onError'];
 }
 
@@ -28,11 +33,13 @@ export interface DestinationOptions {
  * without backoff, when a stream ends after a message, and retries NOT_FOUND for ever). An address of the cluster's networks that nobody has is its own
  * profile, and the stream follows who gets it: a client that was faster than the news of a pod would speak plain text to it as long as it comes back.
  */
-export function destinationService({ changes, config, streams, onError }: DestinationOptions): ServiceImpl<typeof Destination> & { close(): void } {
+export function destinationService({ changes, config, streams, clock, onError }: DestinationOptions): ServiceHandlers<typeof Destination> & { close(): void } {
   const target = (key: string) => parseTarget(key, config.clusterDomain)!;
-  const sets = new Live<AddressSet>({ changes, onError, compute: (key, view, previous) => addressSet(target(key), view, config, previous) });
+  const sets = new Live<AddressSet>({ changes, onError, soon: paced(clock), compute: (key, view, previous) => addressSet(target(key), view, config, previous) });
   const networks = config.clusterNetworks.flatMap((text) => parseCidr(text) ?? []);
-  const profiles = new Live<Profile>({ changes, onError, compute: (key, view, previous) => profileOf(target(key), view, config, previous) });
+  const profiles = new Live<Profile>({ changes, onError, soon: paced(clock), compute: (key, view, previous) => profileOf(target(key), view, config, previous) });
+
+  const outlook = outlooks();
 
   function keyOf(path: string): string {
     const parsed = parseTarget(path, config.clusterDomain);
@@ -45,33 +52,29 @@ export function destinationService({ changes, config, streams, onError }: Destin
     return () => ({ node, zone: node === undefined ? undefined : changes.view.zone(node) });
   }
 
-  async function* knownSets(key: string, signal: AbortSignal): AsyncGenerator<AddressSet, void, void> {
-    const byAddress = target(key).kind === 'ip';
-    let first = true;
-    for await (const set of sets.follow(key, signal)) {
-      if (first && byAddress && !set.exists) throw unknown(key);
-      first = false;
-      yield set;
-    }
-  }
-
-  async function* profileMessages(key: string, place: () => Place, signal: AbortSignal): AsyncGenerator<DestinationProfile, void, void> {
-    const asked = target(key);
-    const outside = asked.kind === 'ip' && !networks.some((network) => network.contains(asked.ip));
-    for await (const profile of profiles.follow(key, signal)) {
-      if (outside && profile.kind === 'endpoint' && !profile.endpoint.pod) throw unknown(key);
-      yield profileMessage(profile, place(), config);
-    }
-  }
-
   return {
-    get(request, context): AsyncGenerator<Update, void, void> {
+    get(request) {
       const key = keyOf(request.path);
-      return streams.run('Get', context.signal, updates(knownSets(key, context.signal), placeOf(request.contextToken)));
+      const place = placeOf(request.contextToken);
+      const byAddress = target(key).kind === 'ip';
+      let told: Outlook | undefined;
+      return (out) => streams.feed<AddressSet>('Get', out, (listener) => sets.listen(key, listener), (set) => {
+        if (told === undefined && byAddress && !set.exists) throw unknown(key);
+        const now = outlook(set, place());
+        const frames = now.after(told);
+        told = now;
+        return frames;
+      });
     },
-    getProfile(request, context): AsyncGenerator<DestinationProfile, void, void> {
+    getProfile(request) {
       const key = keyOf(request.path);
-      return streams.run('GetProfile', context.signal, profileMessages(key, placeOf(request.contextToken), context.signal));
+      const place = placeOf(request.contextToken);
+      const asked = target(key);
+      const outside = asked.kind === 'ip' && !networks.some((network) => network.contains(asked.ip));
+      return (out) => streams.feed<Profile>('GetProfile', out, (listener) => profiles.listen(key, listener), (profile) => {
+        if (outside && profile.kind === 'endpoint' && !profile.endpoint.pod) throw unknown(key);
+        return encodeFrames(destination_DestinationProfile, [profileMessage(profile, place(), config)]);
+      });
     },
     close() {
       sets.close();

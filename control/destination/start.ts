@@ -13,6 +13,7 @@ export const start: StartService = async (env, deps) => {
     changes: cluster,
     config: deps.config,
     streams: streams('destination', deps.admin.registry),
+    clock: deps.clock,
     onError: (target, err) => log.error({ err, target }, 'a destination could not be computed'),
   });
   deps.admin.addCheck('destination', () => cluster.problem());
@@ -21,6 +22,7 @@ export const start: StartService = async (env, deps) => {
     port: env.ports.destination,
     routes: (router) => void router.service(Destination, service),
     identity: deps.identity,
+    synced: cluster.synced,
     log,
     clock: deps.clock,
   });

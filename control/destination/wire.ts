@@ -1,7 +1,5 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { create } from '@bufbuild/protobuf';
-import { UpdateSchema } from '../../api/gen/destination_pb.js';
-import type { Update, WeightedAddrSchema } from '../../api/gen/destination_pb.js';
+import type { Update, WeightedAddr } from '../../api/gen/destination_pb.js';
+import type { Init } from '../../lib/grpc/wire.ts';
 import { ipMessage } from '../cluster/ip.ts';
 import type { Endpoint } from './endpoint.ts';
 import { localityOf } from './locality.ts';
@@ -10,7 +8,7 @@ import type { Place } from './locality.ts';
 /** Every endpoint weighs the same; Linkerd's unit. */
 const WEIGHT = 10_000;
 
-export function weightedAddr(endpoint: Endpoint, place: Place): MessageInitShape<typeof WeightedAddrSchema> {
+export function weightedAddr(endpoint: Endpoint, place: Place): Init<WeightedAddr> {
   const { ip, port, mesh, opaque, labels, pod } = endpoint;
   return {
     addr: { ip: ipMessage(ip), port },
@@ -27,14 +25,14 @@ export function weightedAddr(endpoint: Endpoint, place: Place): MessageInitShape
   };
 }
 
-export function addUpdate(endpoints: Endpoint[], labels: Record<string, string>, place: Place): Update {
-  return create(UpdateSchema, { update: { case: 'add', value: { addrs: endpoints.map((one) => weightedAddr(one, place)), metricLabels: labels } } });
+export function addUpdate(endpoints: Endpoint[], labels: Record<string, string>, place: Place): Init<Update> {
+  return { update: { case: 'add', value: { addrs: endpoints.map((one) => weightedAddr(one, place)), metricLabels: labels } } };
 }
 
-export function removeUpdate(endpoints: Endpoint[]): Update {
-  return create(UpdateSchema, { update: { case: 'remove', value: { addrs: endpoints.map(({ ip, port }) => ({ ip: ipMessage(ip), port })) } } });
+export function removeUpdate(endpoints: Endpoint[]): Init<Update> {
+  return { update: { case: 'remove', value: { addrs: endpoints.map(({ ip, port }) => ({ ip: ipMessage(ip), port })) } } };
 }
 
-export function noEndpoints(exists: boolean): Update {
-  return create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists } } });
+export function noEndpoints(exists: boolean): Init<Update> {
+  return { update: { case: 'noEndpoints', value: { exists } } };
 }

@@ -7,6 +7,7 @@ import { Registry } from '@prometheus-io/client';
 import { InboundServerPolicies, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { IPAddressSchema } from '../../api/gen/net_pb.js';
 import { OutboundPolicies, OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
+import { systemClock } from '../../lib/clock.ts';
 import { parseManifests } from '../../lib/kube/testing/fake-api-server.ts';
 import { ipMessage } from '../cluster/ip.ts';
 import { streams } from '../cluster/streams.ts';
@@ -32,7 +33,7 @@ for (const direction of ['inbound', 'outbound'] as const) {
         const [first, ...manifests] = parseManifests(readFileSync(join(data, `${name}.input.yaml`), 'utf8'));
         const { cluster, routes, authorizations, close } = await testPolicyCluster(...manifests);
         const changes = policyChanges(cluster, routes);
-        const options = { config: testConfig, streams: streams('policy', new Registry()), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) };
+        const options = { config: testConfig, clock: systemClock, streams: streams('policy', new Registry()), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) };
         const inbound = inboundService({ ...options, changes: inboundChanges(changes, authorizations), good: lastGood(testConfig) });
         const outbound = outboundService({ ...options, changes, settings: settingsMemory() });
         const server = await testGrpc((router) => void router.service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound));

@@ -6,6 +6,7 @@ import { Registry } from '@prometheus-io/client';
 import { Destination } from '../../api/gen/destination_pb.js';
 import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
+import { systemClock } from '../../lib/clock.ts';
 import { streams } from '../cluster/streams.ts';
 import { testGrpc } from '../cluster/testing/grpc.ts';
 import type { TestServer } from '../cluster/testing/grpc.ts';
@@ -68,7 +69,7 @@ describe('the calls of a stock proxy', () => {
     })) as Decoded;
     cluster = await testPolicyCluster(MANIFESTS);
     const registry = new Registry();
-    const options = (name: string) => ({ changes: cluster.cluster, config: testConfig, streams: streams(name, registry), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) });
+    const options = (name: string) => ({ changes: cluster.cluster, config: testConfig, clock: systemClock, streams: streams(name, registry), onError: (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`) });
     const policy = options('policy');
     const changes = policyChanges(cluster.cluster, cluster.routes);
     const [destination, inbound, outbound] = [destinationService(options('destination')), inboundService({ ...policy, changes: inboundChanges(changes, cluster.authorizations), good: lastGood(testConfig) }), outboundService({ ...policy, changes, settings: settingsMemory() })];

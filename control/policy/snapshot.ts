@@ -1,4 +1,5 @@
 import type { MeshConfig } from '../../api/config.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { Changes, LiveOptions } from '../cluster/live.ts';
 import type { Streams } from '../cluster/streams.ts';
 import type { ClusterView } from '../cluster/view.ts';
@@ -8,6 +9,7 @@ export interface PolicyOptions<V = ClusterView> {
   changes: Changes<V>;
   config: MeshConfig;
   streams: Streams;
+  clock: Clock;
   onError: LiveOptions<unknown>['onError'];
 }
 

@@ -34,6 +34,7 @@ export const start: StartService = async (env, deps) => {
     changes: cluster,
     config,
     streams: streams('policy', deps.admin.registry),
+    clock: deps.clock,
     onError: (target: string, err: unknown) => log.error({ err, target }, 'a policy could not be computed'),
   };
   const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
@@ -53,13 +54,14 @@ export const start: StartService = async (env, deps) => {
     port: env.ports.policy,
     routes: (router) => void router.service(InboundServerPolicies, inbound).service(OutboundPolicies, outbound),
     identity: deps.identity,
+    synced: ofPorts.synced,
     log,
     clock: deps.clock,
   });
   const writes = new Counter({ name: 'mesh_policy_status_writes_total', help: 'Statuses of routes written', registers: [deps.admin.registry] });
   const events = eventRecorder({ kube: () => deps.kube, clock: deps.clock, log, component: SERVICES.policy, host: env.podName });
   const statuses = leader({
-    client: deps.kube, name: SERVICES.policy, namespace: config.controlNamespace, holder: env.podName, clock: deps.clock, log,
+    client: deps.kube, name: SERVICES.policy, namespace: config.controlNamespace, holder: env.podName, clock: deps.clock, log, signal: deps.signal,
     async lead(signal) {
       const shared = { client: deps.kube, events, clock: deps.clock, log, onWrite: () => writes.inc() };
       await Promise.all([
@@ -72,8 +74,7 @@ export const start: StartService = async (env, deps) => {
   return {
     async stop() {
       deps.admin.removeCheck('policy');
-      await statuses.stop();
-      await server.stop();
+      await Promise.all([statuses.stop(), server.stop()]);
       inbound.close();
       outbound.close();
       stopReading();

@@ -3,7 +3,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ChannelCredentials, Client, credentials as grpcCredentials, type ServiceError } from '@grpc/grpc-js';
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { Identity, CertifyResponseSchema } from '../../api/gen/identity_pb.js';
 import { Destination, DestinationProfileSchema } from '../../api/gen/destination_pb.js';
 import { destination_DestinationProfile, destination_GetDestination, identity_CertifyRequest, identity_CertifyResponse, METHODS } from '../../api/gen/tables.ts';
@@ -15,6 +15,7 @@ import { callerOf, type Caller } from './caller.ts';
 import type { Credentials } from './credentials.ts';
 import { serveGrpc, type GrpcServer } from './grpc.ts';
 import type { CredentialsHolder } from './holder.ts';
+import type { Router } from './router.ts';
 import { PING_EVERY_MS, PING_TIMEOUT_MS } from './keep-alive.ts';
 import { testMesh, until } from './testing/mesh.ts';
 
@@ -74,7 +75,7 @@ describe('gRPC over mesh TLS', () => {
   let callers: Caller[];
   let aborted: number;
 
-  const routes = (router: ConnectRouter): void => {
+  const routes = (router: Router): void => {
     router.service(Identity, {
       async certify(given, context) {
         callers.push(callerOf(context));
@@ -162,7 +163,7 @@ describe('gRPC over mesh TLS', () => {
     for (const [path, message] of [[METHODS.Identity_Certify, encode(identity_CertifyRequest, { identity: 'break' })], [METHODS.Destination_Get, watchRequest]] as const) {
       const done = call(session, path, message);
       await done.ended;
-      assert.deepEqual([done.trailers['grpc-status'], done.trailers['grpc-message']], ['13', 'internal%20error']);
+      assert.deepEqual([done.trailers['grpc-status'], done.trailers['grpc-message']], ['13', 'internal error']);
     }
     session.destroy();
   });
@@ -245,6 +246,31 @@ describe('gRPC over mesh TLS', () => {
     clock.advance(1000);
     await Promise.all([stopping, closed]);
     server = await serveGrpc({ host: '127.0.0.1', port: 0, routes, identity, log: silentLog(), clock });
+  });
+
+  it('lets short calls finish when it stops, and tells those that come before it knows enough to go elsewhere', async () => {
+    let sync = (): void => undefined;
+    const synced = new Promise<void>((resolve) => { sync = resolve; });
+    const other = await serveGrpc({ host: '127.0.0.1', port: 0, routes, identity, log: silentLog(), clock, finishes: true, synced, stopGraceMs: 60_000 });
+    const { session } = await dial(other.port);
+    const early = call(session, METHODS.Identity_Certify, request);
+    let late = false;
+    void early.ended.then(() => { late = true; });
+    await until(() => {
+      clock.advance(100);
+      return late;
+    });
+    assert.deepEqual([early.trailers['grpc-status'], callers.length], ['14', 0]);
+    const patient = call(session, METHODS.Identity_Certify, request);
+    const watch = call(session, METHODS.Destination_GetProfile, watchRequest);
+    sync();
+    await until(() => patient.trailers['grpc-status'] === '0' && watch.messages.length === 1);
+    const goaway = new Promise((resolve) => { session.once('goaway', resolve); });
+    const stopping = other.stop();
+    await goaway;
+    assert.equal(aborted, 0);
+    clock.advance(60_000);
+    await stopping;
   });
 
   it('drops a peer that no longer answers PING, and only that', async () => {

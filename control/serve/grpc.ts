@@ -1,27 +1,32 @@
 /** gRPC over mesh TLS, served by the control services themselves. */
-import { constants, createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse, type Http2Session, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { Code, ConnectError, createContextValues, type ConnectRouter, type Interceptor } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { Code, ConnectError } from '@connectrpc/connect';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
-import { NOBODY, setCaller, type Caller } from './caller.ts';
+import { NOBODY, type Caller } from './caller.ts';
 import type { MeshIdentity } from './credentials.ts';
+import { dispatch } from './dispatch.ts';
 import { keepAlive } from './keep-alive.ts';
 import { meshTlsServer } from './mesh-tls.ts';
+import type { Router } from './router.ts';
 
 export interface GrpcOptions {
   host: string;
   /** 0 lets the system choose */
   port: number;
-  routes: (router: ConnectRouter) => void;
+  routes: (router: Router) => void;
   /** serving starts when it is ready */
   identity: MeshIdentity;
   log: Log;
   clock: Clock;
   /** gives up waiting for a certificate */
   signal?: AbortSignal;
+  /** resolves when calls can be answered in full. Until then they wait for a moment, and then are told to try elsewhere (UNAVAILABLE) */
+  synced?: Promise<void>;
+  /** calls are short, and stop() lets them finish; else it ends them */
+  finishes?: boolean;
   /** how long stop() lets running calls finish; default 3000 ms */
   stopGraceMs?: number;
 }
@@ -31,62 +36,36 @@ export interface GrpcServer {
   /** open connections */
   readonly connections: number;
   /**
-   * Refuses new connections, aborts the signal of every running handler (watches then end with UNAVAILABLE), sends GOAWAY, and after the
-   * grace time cuts what is left.
+   * Refuses new connections, aborts the signal of every running handler (watches then end with UNAVAILABLE) unless they finish by themselves, sends
+   * GOAWAY, and after the grace time cuts what is left.
    */
   stop(): Promise<void>;
 }
 
 const DEFAULT_STOP_GRACE_MS = 3000;
-/** Requests of the API are a few kilobytes at most (a CSR and a token). */
-const MAX_REQUEST_BYTES = 256 * 1024;
 /** One proxy holds up to three watches a destination on one connection; Node's default of 10 MB would refuse them at some point. */
 const MAX_SESSION_MEMORY_MB = 64;
 
-/** Failures that a handler did not mean are logged here; the client only sees INTERNAL. */
-function guard(log: Log): Interceptor {
-  const meant = (err: unknown, method: string): ConnectError => {
-    if (err instanceof ConnectError) return err;
-    log.error({ err, method }, 'call failed');
-    return new ConnectError('internal error', Code.Internal);
-  };
-  async function* guarded<T>(messages: AsyncIterable<T>, method: string): AsyncGenerator<T> {
-    try {
-      yield* messages;
-    } catch (err) {
-      throw meant(err, method);
-    }
-  }
-  return (next) => async (request) => {
-    const method = `${request.service.typeName}/${request.method.name}`;
-    try {
-      const response = await next(request);
-      return response.stream ? { ...response, message: guarded(response.message, method) } : response;
-    } catch (err) {
-      throw meant(err, method);
-    }
-  };
-}
+/** How long a call waits for a replica that has just started, in case there is no other. */
+const SYNC_WAIT_MS = 2000;
 
-/**
- * Calls `handler`, and ends what it would leave open. An answer given before the whole request came (too large, unknown method) must not leave the
- * client waiting for a window to send the rest in (RFC 9113 8.1: RST_STREAM with NO_ERROR). A request without a usable :authority makes
- * connect-node throw before it has a promise to reject, which would end the process.
- */
-function answer(handler: ReturnType<typeof connectNodeAdapter>, request: Http2ServerRequest, response: Http2ServerResponse): void {
-  const { stream } = request;
-  // closed any earlier, the trailers with the status would be lost
-  stream.once('wantTrailers', () => setImmediate(() => {
-    if (request.complete) return;
-    stream.resume();
-    stream.close(constants.NGHTTP2_NO_ERROR);
-  }));
-  try {
-    handler(request, response);
-  } catch {
-    response.writeHead(400);
-    response.end();
-  }
+/** Lets calls through once `synced` has resolved. */
+function gate({ synced, clock }: GrpcOptions): () => Promise<void> | null {
+  let open = synced === undefined;
+  void synced?.then(() => {
+    open = true;
+  });
+  const wait = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(SYNC_WAIT_MS, resolve);
+      void synced?.then(() => {
+        clock.cancel(timer);
+        resolve();
+      });
+    });
+    if (!open) throw new ConnectError('this replica has not seen the whole cluster yet', Code.Unavailable);
+  };
+  return () => (open ? null : wait());
 }
 
 function readyOrAborted(identity: MeshIdentity, signal: AbortSignal | undefined): Promise<void> {
@@ -105,25 +84,15 @@ function readyOrAborted(identity: MeshIdentity, signal: AbortSignal | undefined)
 export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const { log, clock, identity } = options;
   await readyOrAborted(identity, options.signal);
-  const stopping = new AbortController();
-  const callers = new WeakMap<Http2Session, Caller>();
+  const callers = new WeakMap<ServerHttp2Session, Caller>();
   const sessions = new Set<ServerHttp2Session>();
 
-  const handler = connectNodeAdapter({
-    routes: options.routes,
-    grpc: true,
-    grpcWeb: false,
-    connect: false,
-    acceptCompression: [],
-    readMaxBytes: MAX_REQUEST_BYTES,
-    shutdownSignal: stopping.signal,
-    interceptors: [guard(log)],
-    contextValues: (request) => {
-      const { session } = (request as Http2ServerRequest).stream;
-      return setCaller(createContextValues(), (session && callers.get(session)) ?? NOBODY);
-    },
+  const http2 = createHttp2Server({ maxSessionMemory: MAX_SESSION_MEMORY_MB });
+  const calls = dispatch(http2, {
+    routes: options.routes, clock, admit: gate(options),
+    callerOf: (session) => callers.get(session) ?? NOBODY,
+    onError: (err, method) => log.error({ err, method }, 'call failed'),
   });
-  const http2 = createHttp2Server({ maxSessionMemory: MAX_SESSION_MEMORY_MB }, (request, response) => answer(handler, request, response));
   let arriving = NOBODY;
   http2.on('session', (session) => {
     callers.set(session, arriving);
@@ -157,7 +126,7 @@ export async function serveGrpc(options: GrpcOptions): Promise<GrpcServer> {
       const closed = new Promise<void>((resolve) => {
         tls.close(() => resolve());
       });
-      stopping.abort(new ConnectError('the control plane is restarting', Code.Unavailable));
+      if (!options.finishes) calls.abort(new ConnectError('this replica of the control plane ends', Code.Unavailable));
       for (const session of sessions) session.close();
       const cut = clock.after(options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS, () => {
         for (const session of sessions) session.destroy();

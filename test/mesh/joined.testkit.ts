@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Registry } from '@prometheus-io/client';
 import { Destination } from '../../api/gen/destination_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
+import { systemClock } from '../../lib/clock.ts';
 import { streams } from '../../control/cluster/streams.ts';
 import { testGrpc } from '../../control/cluster/testing/grpc.ts';
 import { testPolicyCluster } from '../../control/cluster/testing/policy.ts';
@@ -28,8 +29,8 @@ export async function join(...manifests: string[]): Promise<Joined> {
   const cluster = await testPolicyCluster(manifests.join('\n---'));
   const onError = (key: string, error: unknown) => assert.fail(`${key}: ${String(error)}`);
   const registry = new Registry();
-  const destination = destinationService({ changes: cluster.cluster, config: testConfig, streams: streams('destination', registry), onError });
-  const outbound = outboundService({ changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, streams: streams('policy', registry), settings: settingsMemory(), onError });
+  const destination = destinationService({ changes: cluster.cluster, config: testConfig, clock: systemClock, streams: streams('destination', registry), onError });
+  const outbound = outboundService({ changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, clock: systemClock, streams: streams('policy', registry), settings: settingsMemory(), onError });
   const server = await testGrpc((router) => void router.service(Destination, destination).service(OutboundPolicies, outbound));
   const at = `127.0.0.1:${server.port}`;
   const proxies: Running[] = [];

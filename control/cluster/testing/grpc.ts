@@ -1,22 +1,26 @@
 import { createServer } from 'node:http2';
 import type { ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import type { ConnectRouter, Transport } from '@connectrpc/connect';
-import { Http2SessionManager, connectNodeAdapter, createGrpcTransport } from '@connectrpc/connect-node';
+import type { ConnectError, Transport } from '@connectrpc/connect';
+import { Http2SessionManager, createGrpcTransport } from '@connectrpc/connect-node';
+import { systemClock } from '../../../lib/clock.ts';
+import { NOBODY } from '../../serve/caller.ts';
+import { dispatch } from '../../serve/dispatch.ts';
+import type { Router } from '../../serve/router.ts';
 
 export interface TestServer {
   port: number;
   transport: Transport;
-  /** aborts every handler's signal with this reason, as a server that stops does */
-  shutdown(reason: unknown): void;
+  /** ends every call with this reason, as a server that stops does */
+  shutdown(reason: ConnectError): void;
   close: () => Promise<void>;
 }
 
 /** gRPC over cleartext HTTP/2 on a free loopback port, and a client transport to it. */
-export async function testGrpc(routes: (router: ConnectRouter) => void): Promise<TestServer> {
-  const stopping = new AbortController();
+export async function testGrpc(routes: (router: Router) => void): Promise<TestServer> {
   const sessions = new Set<ServerHttp2Session>();
-  const server = createServer(connectNodeAdapter({ routes, connect: false, grpcWeb: false, shutdownSignal: stopping.signal }));
+  const server = createServer();
+  const calls = dispatch(server, { routes, callerOf: () => NOBODY, clock: systemClock, admit: () => null, onError: (error) => { throw error; } });
   server.on('session', (session) => {
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
@@ -27,7 +31,7 @@ export async function testGrpc(routes: (router: ConnectRouter) => void): Promise
   return {
     port,
     transport: createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}`, sessionManager }),
-    shutdown: (reason) => stopping.abort(reason),
+    shutdown: (reason) => calls.abort(reason),
     async close() {
       sessionManager.abort();
       for (const session of sessions) session.destroy();

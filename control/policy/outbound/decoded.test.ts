@@ -5,6 +5,7 @@ import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Registry } from '@prometheus-io/client';
 import { OutboundPolicies } from '../../../api/gen/outbound_pb.js';
+import { systemClock } from '../../../lib/clock.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import { streams } from '../../cluster/streams.ts';
 import { testGrpc } from '../../cluster/testing/grpc.ts';
@@ -33,7 +34,7 @@ describe('outbound policies, decoded independently', () => {
   async function serve(name: string): Promise<void> {
     cluster = await testPolicyCluster(manifests(name));
     const service = outboundService({
-      changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, streams: streams('policy', new Registry()), settings: settingsMemory(),
+      changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, clock: systemClock, streams: streams('policy', new Registry()), settings: settingsMemory(),
       onError: (key, error) => assert.fail(`${key}: ${String(error)}`),
     });
     close = () => service.close();

@@ -1,14 +1,17 @@
 import { isIPv6 } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ServiceImpl } from '@connectrpc/connect';
-import type { OutboundPolicies, OutboundPolicy as Message, TrafficSpec } from '../../../api/gen/outbound_pb.js';
+import type { OutboundPolicies, TrafficSpec } from '../../../api/gen/outbound_pb.js';
+import { outbound_OutboundPolicy } from '../../../api/gen/tables.ts';
 import type { Service } from '../../../lib/kube/types.ts';
 import { ipText } from '../../cluster/ip.ts';
 import { parseContext } from '../../cluster/context.ts';
 import { Live } from '../../cluster/live.ts';
+import { paced } from '../../cluster/pace.ts';
 import type { PolicyView } from '../../cluster/route-view.ts';
 import { parseTarget, targetKey } from '../../cluster/target.ts';
 import type { Family, Target } from '../../cluster/target.ts';
+import { framesOnce } from '../../serve/frames.ts';
+import type { ServiceHandlers } from '../../serve/router.ts';
 import type { Settings } from '../settings/memory.ts';
 import { sharedSnapshots, snapshot } from '../snapshot.ts';
 import type { PolicyOptions, Snapshot } from '../snapshot.ts';
@@ -25,7 +28,7 @@ export interface OutboundOptions extends PolicyOptions<PolicyView> {
  * io.linkerd.proxy.outbound.OutboundPolicies. Only services have policies; for the address of a pod or of nothing in the cluster NOT_FOUND
  * sends the proxy to its profile's endpoint or the original address: routes are for a service's frontend, not for its endpoints. A service that goes away keeps its last policy on open streams.
  */
-export function outboundService({ changes, config, streams, onError, settings }: OutboundOptions): ServiceImpl<typeof OutboundPolicies> & { close(): void } {
+export function outboundService({ changes, config, streams, clock, onError, settings }: OutboundOptions): ServiceHandlers<typeof OutboundPolicies> & { close(): void } {
   const shared = sharedSnapshots<OutboundPolicy>();
 
   function compute(key: string, view: PolicyView, previous: Snapshot<OutboundPolicy> | undefined): Snapshot<OutboundPolicy> {
@@ -34,7 +37,8 @@ export function outboundService({ changes, config, streams, onError, settings }:
     const service = serviceOf(target, view);
     return shared(snapshot(service && compileOutbound(service, target.port, clients || undefined, { view, config, settings, family: secondFamily(target, service) }), previous));
   }
-  const policies = new Live<Snapshot<OutboundPolicy>, PolicyView>({ changes, onError, compute });
+  const policies = new Live<Snapshot<OutboundPolicy>, PolicyView>({ changes, onError, compute, soon: paced(clock) });
+  const frames = framesOnce(outbound_OutboundPolicy, outboundMessage);
 
   /** namespace of the caller|target; throws when it is no target at all or none of the cluster. */
   function keyOf({ target, sourceWorkload }: TrafficSpec): string {
@@ -51,13 +55,6 @@ export function outboundService({ changes, config, streams, onError, settings }:
     return `${parseContext(sourceWorkload).namespace ?? ''}|${targetKey(parsed, config.clusterDomain)}`;
   }
 
-  async function* messages(key: string, signal: AbortSignal): AsyncGenerator<Message, void, void> {
-    for await (const { policy } of policies.follow(key, signal)) {
-      if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
-      yield outboundMessage(policy);
-    }
-  }
-
   return {
     async get(request) {
       const key = keyOf(request);
@@ -65,8 +62,12 @@ export function outboundService({ changes, config, streams, onError, settings }:
       if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
       return outboundMessage(policy);
     },
-    watch(request, context) {
-      return streams.run('Watch', context.signal, messages(keyOf(request), context.signal));
+    watch(request) {
+      const key = keyOf(request);
+      return (out) => streams.feed<Snapshot<OutboundPolicy>>('Watch', out, (listener) => policies.listen(key, listener), ({ policy }) => {
+        if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
+        return frames(policy);
+      });
     },
     close: () => policies.close(),
   };
