@@ -23,6 +23,7 @@ function resolveService(ref: BackendObjectReference, where: string, context: Rou
   }
   const service = context.view.service(key);
   if (service === undefined) return problems.reference('BackendNotFound', where, `there is no Service ${key}`);
+  if (service.spec.type === 'ExternalName') return problems.reference('BackendNotFound', where, `Service ${key} is of type ExternalName and has no endpoints; refer to the Service that it stands for`);
   if (port === undefined) return problems.reference('BackendNotFound', where, `the reference to Service ${key} names no port`);
   if (servicePort(service, port) === undefined) return problems.reference('BackendNotFound', where, `Service ${key} has no TCP port ${port}`);
   return { service, port };
