@@ -14,7 +14,10 @@ export const CONFIG_KEYS = [
   'proxy-image', 'proxy-version', 'image-pull-policy', 'control-port', 'admin-port', 'inbound-port', 'outbound-port',
   'skip-inbound-ports', 'skip-outbound-ports', 'skip-subnets', 'opaque-ports', 'proxy-cpu-request', 'proxy-cpu-limit',
   'proxy-memory-request', 'proxy-memory-limit', 'proxy-uid', 'proxy-log-level', 'shutdown-grace-period', 'default-inbound-policy',
-  'proxy-outbound-connect-timeout', 'proxy-inbound-connect-timeout', 'access-log',
+  'proxy-outbound-connect-timeout', 'proxy-inbound-connect-timeout', 'access-log', 'via', 'proxy-gid', 'redirect-inbound-ports', 'pod-inbound-ports',
+  'close-wait-timeout', 'iptables-mode', 'redirect-ipv6', 'proxy-log-format', 'proxy-admin-shutdown', 'proxy-await', 'proxy-ephemeral-storage-request',
+  'proxy-ephemeral-storage-limit', 'proxy-outbound-discovery-cache-unused-timeout', 'proxy-inbound-discovery-cache-unused-timeout',
+  'proxy-disable-outbound-protocol-detect-timeout', 'proxy-disable-inbound-protocol-detect-timeout', 'proxy-additional-env',
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 

@@ -28,6 +28,8 @@ export interface CoreDeps {
   /** ports that the proxy itself listens on */
   ownPorts: ReadonlySet<number>;
   ownIps: ReadonlySet<string>;
+  /** see ProxyEnv */
+  detectMs: { inbound: number; outbound: number };
 }
 
 /** A client may take this long over one request head, and may hold an unused connection for this long. Milliseconds. */
@@ -55,6 +57,7 @@ export class Core {
   readonly forwards = new Set<Forward>();
   /** HTTP connections from clients */
   readonly served = new Set<ServerConnection>();
+  readonly detectMs: CoreDeps['detectMs'];
   private readonly ownPorts: ReadonlySet<number>;
   private readonly ownIps: ReadonlySet<string>;
   private draining = false;
@@ -69,6 +72,7 @@ export class Core {
     this.transport = d.transport;
     this.tap = d.tap;
     this.credentials = d.credentials;
+    this.detectMs = d.detectMs;
     this.ownPorts = d.ownPorts;
     this.ownIps = d.ownIps;
     const date = new HttpDate(d.clock);

@@ -14,6 +14,8 @@ describe('environment', () => {
     assert.equal(e.shutdownGraceMs, 30_000);
     assert.deepEqual(e.reuse, { maxRequests: 0, maxAgeMs: 0 });
     assert.deepEqual(parseEnv({ ...MINIMAL, MESH_PROXY_OUTBOUND_CONNECTION_MAX_REQUESTS: '1000', MESH_PROXY_OUTBOUND_CONNECTION_MAX_AGE: '10m' }).reuse, { maxRequests: 1000, maxAgeMs: 600_000 });
+    assert.deepEqual([e.logFormat, e.shutdownEndpoint, e.detectMs, e.discoveryIdleMs], ['json', true, { inbound: 1000, outbound: 1000 }, { inbound: 90_000, outbound: 300_000 }]);
+    assert.equal(parseEnv({ ...MINIMAL, MESH_PROXY_INBOUND_DETECT_TIMEOUT: '8760h' }).detectMs.inbound, 86_400_000, 'what a timer can wait');
     assert.equal(e.destination.service.identity, null);
     assert.equal(e.identity.service.identity, 'id');
     assert.ok(e.opaquePorts.includes(3306));
@@ -28,7 +30,7 @@ describe('environment', () => {
 
   it('refuses what it cannot use, and names the variable', () => {
     const bad: [string, string][] = [
-      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['VIA', '1.1 mesh'], ['OUTBOUND_CONNECTION_MAX_REQUESTS', 'many'], ['IDENTITY_SVC_ADDR', 'nowhere'],
+      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['VIA', '1.1 mesh'], ['LOG_FORMAT', 'xml'], ['SHUTDOWN_ENDPOINT_ENABLED', 'yes'], ['OUTBOUND_CONNECTION_MAX_REQUESTS', 'many'], ['IDENTITY_SVC_ADDR', 'nowhere'],
     ];
     for (const [name, value] of bad) {
       const env: Record<string, string | undefined> = { ...MINIMAL, [`MESH_PROXY_${name}`]: value === '' ? undefined : value };

@@ -6,7 +6,7 @@ import { DEFAULT_OPAQUE_PORTS, PORTS } from '../api/ports.ts';
 import { parseCidr, type Cidr } from '../lib/cidr.ts';
 import { splitHostPort } from './accept/addr.ts';
 import type { AccessLogFormat } from './layers/access-log.ts';
-import { parseLevel, type Level } from './log.ts';
+import { isLogFormat, parseLevel, type Level, type LogFormat } from './log.ts';
 import type { TcpOptions } from './tcp/options.ts';
 
 export interface Listen { host: string; port: number }
@@ -15,6 +15,9 @@ export interface ServiceAddr { host: string; port: number; identity: string | nu
 
 export interface ProxyEnv {
   logLevel: Level;
+  logFormat: LogFormat;
+  /** POST /shutdown from inside the pod ends the proxy */
+  shutdownEndpoint: boolean;
   identity: {
     /** our DNS SAN */
     name: string;
@@ -41,6 +44,8 @@ export interface ProxyEnv {
   listen: { inbound: Listen; outbound: Listen; admin: Listen; tap: Listen };
   /** by who opened the connection and which way it goes */
   tcp: { inboundAccept: TcpOptions; inboundConnect: TcpOptions; outboundAccept: TcpOptions; outboundConnect: TcpOptions };
+  /** how long detection waits for the next piece of a first line, milliseconds */
+  detectMs: { inbound: number; outbound: number };
   /** milliseconds */
   connectTimeoutMs: { inbound: number; outbound: number };
   /** what the control plane said about a port of the application, or about a destination, is forgotten so long after its last connection; milliseconds */
@@ -151,6 +156,8 @@ function readAll(r: Reader): ProxyEnv {
   const anchors = r.get('IDENTITY_TRUST_ANCHORS') ?? '';
   return {
     logLevel: r.parsed('LOG', r.get('LOG') ?? 'info', parseLevel, 'error, warn, info or debug', 'info'),
+    logFormat: r.parsed('LOG_FORMAT', r.get('LOG_FORMAT') ?? 'json', (t) => (isLogFormat(t) ? t : null), 'json or plain', 'json'),
+    shutdownEndpoint: r.parsed('SHUTDOWN_ENDPOINT_ENABLED', r.get('SHUTDOWN_ENDPOINT_ENABLED') ?? 'true', (t) => (t === 'true' ? true : t === 'false' ? false : null), 'true or false', true),
     identity: {
       name: r.need('IDENTITY_LOCAL_NAME'),
       spiffe: r.get('IDENTITY_SPIFFE_ID') ?? '',
@@ -180,6 +187,7 @@ function readAll(r: Reader): ProxyEnv {
       inboundAccept: tcpOptions(r, 'INBOUND_ACCEPT', USER_TIMEOUT_MS), inboundConnect: tcpOptions(r, 'INBOUND_CONNECT', 0),
       outboundAccept: tcpOptions(r, 'OUTBOUND_ACCEPT', 0), outboundConnect: tcpOptions(r, 'OUTBOUND_CONNECT', USER_TIMEOUT_MS),
     },
+    detectMs: { inbound: detectMs(r, 'INBOUND_DETECT_TIMEOUT'), outbound: detectMs(r, 'OUTBOUND_DETECT_TIMEOUT') },
     connectTimeoutMs: { inbound: r.duration('INBOUND_CONNECT_TIMEOUT', 1000), outbound: r.duration('OUTBOUND_CONNECT_TIMEOUT', 1000) },
     discoveryIdleMs: { inbound: r.duration('INBOUND_DISCOVERY_IDLE_TIMEOUT', 90_000), outbound: r.duration('OUTBOUND_DISCOVERY_IDLE_TIMEOUT', 5 * 60_000) },
     reuse: { maxRequests: r.count('OUTBOUND_CONNECTION_MAX_REQUESTS'), maxAgeMs: r.duration('OUTBOUND_CONNECTION_MAX_AGE', 0) },
@@ -188,6 +196,11 @@ function readAll(r: Reader): ProxyEnv {
     via: r.parsed('VIA', r.get('VIA') ?? '', (t) => (/^[\w!#$%&'*+.^`|~-]{0,64}$/.test(t) ? t : null), 'a token of RFC 9110, at most 64 bytes', ''),
     origDst: { inbound: fixedDst(r, 'INBOUND_ORIG_DST'), outbound: fixedDst(r, 'OUTBOUND_ORIG_DST') },
   };
+}
+
+/** Timers have a longest time. */
+function detectMs(r: Reader, name: string): number {
+  return Math.min(r.duration(name, 1_000), 24 * 3_600_000);
 }
 
 function tcpOptions(r: Reader, name: string, userTimeoutMs: number): TcpOptions {

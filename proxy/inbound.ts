@@ -25,8 +25,6 @@ import type { PortPolicies } from './policy/ports.ts';
 import { Forward } from './tcp/forward.ts';
 import type { Labels } from './telemetry/registry.ts';
 
-const PARTIAL_MS = 1_000;
-
 /** One accepted connection, as far as it is known. */
 interface Accepted {
   socket: Socket;
@@ -92,7 +90,7 @@ export class Inbound {
       clock: core.clock,
       first: null,
       quietMs: quietMs(direct ? 'client, HTTP' : opaquePort ? 'server' : this.firstWords.get(a.app.port) ?? 'unknown'),
-      partialMs: PARTIAL_MS,
+      partialMs: core.detectMs.inbound,
       count: core.reject,
       dial: (done, failed) => {
         if (direct || !policy.judge(a.peer).connection().allowed) return () => {};

@@ -11,6 +11,12 @@ describe('log', () => {
     assert.deepEqual(out, ['{"level":"info","time":"1970-01-01T00:00:00.000Z","msg":"yes","a":1}\n']);
   });
 
+  it('is for eyes where that is asked for, one line each whatever is in it', () => {
+    const out: string[] = [];
+    new Log('info', (t) => out.push(t), () => 0, 'plain').warn('a peer', { at: 'x\ny', n: 1 });
+    assert.deepEqual(out, ['1970-01-01T00:00:00.000Z WARN  a peer at="x\\ny" n=1\n']);
+  });
+
   it('writes raw lines of one turn together, in order with the others', async () => {
     const out: string[] = [];
     const log = new Log('error', (t) => out.push(t), () => 0);

@@ -1,17 +1,25 @@
-/** One JSON object a line, like the control plane's logs, without a logging library's memory. */
+/** One JSON object a line, like the control plane's logs, or plain text, without a logging library's memory. */
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 const ORDER: Record<Level, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 /** Characters that may wait for the end of a turn. */
 const MAX_WAITING = 64 * 1024;
 
+export type LogFormat = 'json' | 'plain';
+
+export function isLogFormat(text: string): text is LogFormat {
+  return text === 'json' || text === 'plain';
+}
+
 export class Log {
+  private readonly format: LogFormat;
   private readonly write: (text: string) => void;
   private waiting = '';
   private threshold: number;
   private readonly now: () => number;
 
-  constructor(level: Level, write: (line: string) => void, now: () => number) {
+  constructor(level: Level, write: (line: string) => void, now: () => number, format: LogFormat = 'json') {
+    this.format = format;
     this.threshold = ORDER[level];
     this.write = write;
     this.now = now;
@@ -50,8 +58,14 @@ export class Log {
   private line(level: Level, msg: string, fields: object): void {
     if (ORDER[level] > this.threshold) return;
     this.flush();
-    this.write(`${JSON.stringify({ level, time: new Date(this.now()).toISOString(), msg, ...fields })}\n`);
+    const time = new Date(this.now()).toISOString();
+    this.write(this.format === 'json' ? `${JSON.stringify({ level, time, msg, ...fields })}\n` : plain(level, time, msg, fields));
   }
+}
+
+/** For eyes: time, level, message, then the fields as key=value. Values are JSON, so that a line stays a line. */
+function plain(level: Level, time: string, msg: string, fields: object): string {
+  return `${time} ${level.toUpperCase().padEnd(5)} ${msg}${Object.entries(fields).map(([k, v]) => ` ${k}=${JSON.stringify(v)}`).join('')}\n`;
 }
 
 /**

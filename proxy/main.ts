@@ -33,7 +33,7 @@ function readEnv(): ProxyEnv {
 
 async function main(): Promise<void> {
   const env = readEnv();
-  const log = new Log(env.logLevel, (line) => process.stdout.write(line), () => systemClock.wall());
+  const log = new Log(env.logLevel, (line) => process.stdout.write(line), () => systemClock.wall(), env.logFormat);
   const redirected = env.origDst.inbound === '' || env.origDst.outbound === '' ? createGetOrigDst() : null;
   const proxy = new Proxy({
     env, log, clock: systemClock, random: Math.random,

@@ -33,7 +33,6 @@ import { text } from './trace/otlp.ts';
 /** Endpoints tried for one request or connection. */
 const MAX_TRIES = 3;
 /** An unfinished first line is opaque after this long, milliseconds. */
-const PARTIAL_MS = 1_000;
 
 export class Outbound {
   private readonly core: Core;
@@ -82,7 +81,7 @@ export class Outbound {
       clock: this.core.clock,
       first: null,
       quietMs: quietMs(protocol === 'detect' ? target.firstWord : 'client, HTTP'),
-      partialMs: PARTIAL_MS,
+      partialMs: this.core.detectMs.outbound,
       count: this.core.reject,
       dial: (done, failed) => {
         dialled = target.routes!.opaque.find('');

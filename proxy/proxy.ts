@@ -86,7 +86,7 @@ export class Proxy {
     this.core = new Core({
       clock, random, log, metrics: this.metrics, credentials: this.credentials,
       transport: new TransportMetrics(this.metrics), tap: new TapHub(() => clock.now()),
-      ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps.map(canonicalIp)),
+      ownPorts: new Set([listen.inbound.port, listen.outbound.port]), ownIps: new Set(env.podIps.map(canonicalIp)), detectMs: env.detectMs,
     });
 
     if (env.via !== '') this.core.via = via(env.via);

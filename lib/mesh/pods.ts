@@ -21,7 +21,9 @@ export function isOpaquePort(pod: Pod, port: number, view: Namespaces, config: {
 /** Whether connections to this port of a meshed pod are kept from its proxy. */
 export function skipsProxy(pod: Pod, port: number, view: Namespaces, config: { proxy: { skipInboundPorts: string[] } }): boolean {
   const skipped = annotation(pod, 'skip-inbound-ports', view) ?? config.proxy.skipInboundPorts.join(',');
-  return portSet(skipped, namedPorts(pod))(port);
+  const redirected = annotation(pod, 'redirect-inbound-ports', view) ?? '';
+  const named = namedPorts(pod);
+  return portSet(skipped, named)(port) || (redirected !== '' && !portSet(redirected, named)(port));
 }
 
 export function allContainers(pod: Pod): Container[] {

@@ -76,7 +76,7 @@ export class Peek implements Holder {
     clock.cancel(this.timer);
     if (d.kind === 'more') {
       const now = clock.now();
-      if (this.deadline === 0) this.deadline = now + WHOLE_MS;
+      if (this.deadline === 0) this.deadline = now + Math.max(WHOLE_MS, partialMs);
       const left = this.deadline - now;
       this.timer = clock.after(this.bytes[0] === HANDSHAKE ? left : Math.min(left, partialMs), () => this.result('opaque', ''));
       return;

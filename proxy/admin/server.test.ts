@@ -112,11 +112,14 @@ describe('admin port', () => {
   });
 
   it('ends the process, from loopback only and by POST only', () => {
-    const { ask, ended } = setup();
+    const { deps, ask, ended } = setup();
     const wrong = ask('GET', '/shutdown');
     assert.deepEqual([wrong.status, field(wrong.fields, 'allow')], [405, 'POST']);
     assert.equal(ask('POST', '/shutdown', { loopback: false }).status, 403);
     assert.equal(ended(), 0);
+    deps.env.shutdownEndpoint = false;
+    assert.equal(ask('POST', '/shutdown').status, 404);
+    deps.env.shutdownEndpoint = true;
     assert.equal(ask('POST', '/shutdown').status, 200);
     assert.equal(ended(), 1);
   });

@@ -43,6 +43,7 @@ const ENDPOINTS: Record<string, Endpoint> = {
   '/shutdown': {
     methods: ['POST'], loopback: true,
     answer: ({ deps }) => {
+      if (!deps.env.shutdownEndpoint) return { status: 404, body: 'not here: MESH_PROXY_SHUTDOWN_ENDPOINT_ENABLED is false\n' };
       deps.shutdown();
       return { status: 200, body: 'shutdown\n' };
     },

@@ -28,6 +28,18 @@ async function applyFamily(o: Options, family: Family, run: Run): Promise<void> 
   }
 }
 
+/** Of the pod's network namespace. Connections that are redirected and half closed are forgotten after this time, and break. */
+const CLOSE_WAIT = '/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait';
+
+/** Sets how long the kernel remembers half-closed connections. Throws an Error that says what to do. */
+export function setCloseWait(seconds: number, write: (file: string, text: string) => void): void {
+  try {
+    write(CLOSE_WAIT, String(seconds));
+  } catch (e) {
+    throw new Error(`${CLOSE_WAIT} cannot be written: ${(e as Error).message}. The container has to be privileged for --close-wait-timeout: leave it out, or allow that in this namespace.`, { cause: e });
+  }
+}
+
 async function must(run: Run, command: string, args: string[], input: string): Promise<string> {
   const r = await run(command, args, input);
   if (r.code === 0) return r.stdout;

@@ -1,7 +1,7 @@
 /** The init container: redirects the pod's TCP traffic to its proxy, checks that it did, and ends. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { applyRules, type Run } from './apply.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { applyRules, setCloseWait, type Run } from './apply.ts';
 import { families } from './families.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { renderRules } from './rules.ts';
@@ -33,6 +33,7 @@ try {
   if (options.simulate) process.stdout.write(wanted.map((f) => `# ${f}\n${renderRules(options, f)}`).join(''));
   else {
     await applyRules(options, wanted, run);
+    if (options.closeWaitSeconds > 0) setCloseWait(options.closeWaitSeconds, writeFileSync);
     process.stdout.write(`redirected ${wanted.join(' and ')}: inbound to ${options.inboundPort}, outbound to ${options.outboundPort}, except uid ${options.proxyUid}\n`);
   }
 } catch (e) {

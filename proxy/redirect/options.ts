@@ -11,15 +11,21 @@ export interface Options extends RedirectOptions {
   mode: 'nft' | 'legacy';
   /** auto: when the pod has an IPv6 address that others can reach */
   ipv6: 'auto' | 'true' | 'false';
+  /** how long the kernel remembers a redirected connection that one side has closed, seconds; 0 leaves it as it is */
+  closeWaitSeconds: number;
 }
 
 export const USAGE = `Usage: redirect [flags]
   --inbound-port N           the proxy's inbound port (${PORTS.inbound})
   --outbound-port N          the proxy's outbound port (${PORTS.outbound})
   --proxy-uid N              uid whose traffic is never redirected (${PROXY_UID})
+  --proxy-gid N              gid whose traffic is never redirected (none)
+  --redirect-inbound-ports P,P  the only ports redirected inwards (all)
   --skip-inbound-ports P,P   ports or ranges that bypass the proxy inwards
   --skip-outbound-ports P,P  ports or ranges that bypass the proxy outwards
   --skip-subnets C,C         networks that bypass the proxy
+  --close-wait-timeout N     seconds that the kernel remembers a half-closed connection (its own);
+                             needs a privileged container
   --mode nft|legacy          which iptables (nft)
   --ipv6 auto|true|false     redirect IPv6 too (auto: when the pod has an address of it)
   --simulate                 print the rules only
@@ -33,6 +39,9 @@ export function parseOptions(args: string[]): Options {
       'inbound-port': { type: 'string', default: String(PORTS.inbound) },
       'outbound-port': { type: 'string', default: String(PORTS.outbound) },
       'proxy-uid': { type: 'string', default: String(PROXY_UID) },
+      'proxy-gid': { type: 'string' },
+      'redirect-inbound-ports': { type: 'string', default: '' },
+      'close-wait-timeout': { type: 'string', default: '0' },
       'skip-inbound-ports': { type: 'string', default: '' },
       'skip-outbound-ports': { type: 'string', default: '' },
       'skip-subnets': { type: 'string', default: '' },
@@ -49,6 +58,9 @@ export function parseOptions(args: string[]): Options {
     inboundPort: number('inbound-port', values['inbound-port'], 1, 65535),
     outboundPort: number('outbound-port', values['outbound-port'], 1, 65535),
     proxyUid: number('proxy-uid', values['proxy-uid'], 0, 2 ** 31),
+    proxyGid: values['proxy-gid'] === undefined ? null : number('proxy-gid', values['proxy-gid'], 0, 2 ** 31),
+    redirectInboundPorts: portList('redirect-inbound-ports', values['redirect-inbound-ports']),
+    closeWaitSeconds: number('close-wait-timeout', values['close-wait-timeout'], 0, 86_400),
     skipInboundPorts: portList('skip-inbound-ports', values['skip-inbound-ports']),
     skipOutboundPorts: portList('skip-outbound-ports', values['skip-outbound-ports']),
     skipSubnets: items(values['skip-subnets']).map((c) => {

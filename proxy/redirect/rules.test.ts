@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { applyRules, type Run } from './apply.ts';
+import { applyRules, setCloseWait, type Run } from './apply.ts';
 import { families } from './families.ts';
 import { parseOptions } from './options.ts';
 import { chainRules, JUMPS, renderRules } from './rules.ts';
@@ -23,6 +23,25 @@ describe('redirect rules', () => {
 -A MESH_OUTBOUND -p tcp -j REDIRECT --to-ports 4140
 COMMIT
 `);
+  });
+
+  it('leave a group alone, and redirect only the ports that are named', () => {
+    const rules = chainRules(parseOptions(['--proxy-gid', '2102', '--redirect-inbound-ports', '80,8000-8010', '--skip-inbound-ports', '8001']), 'ipv4');
+    assert.deepEqual(rules, [
+      '-A MESH_INBOUND -p tcp -m multiport --dports 8001 -j RETURN',
+      '-A MESH_INBOUND -p tcp -m multiport --dports 80,8000:8010 -j REDIRECT --to-ports 4143',
+      '-A MESH_OUTBOUND -m owner --uid-owner 2102 -j RETURN',
+      '-A MESH_OUTBOUND -m owner --gid-owner 2102 -j RETURN',
+      '-A MESH_OUTBOUND -o lo -j RETURN',
+      '-A MESH_OUTBOUND -p tcp -j REDIRECT --to-ports 4140',
+    ]);
+  });
+
+  it('come with a time for half-closed connections, or say what that needs', () => {
+    const written: string[] = [];
+    setCloseWait(parseOptions(['--close-wait-timeout', '3600']).closeWaitSeconds, (file, text) => written.push(file, text));
+    assert.deepEqual(written, ['/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait', '3600']);
+    assert.throws(() => setCloseWait(1, () => { throw new Error('EROFS'); }), /EROFS\. The container has to be privileged/);
   });
 
   it('do not repeat jumps that exist', () => {
@@ -58,7 +77,7 @@ COMMIT
   });
 
   it('refuse what is not a port, a network or a mode', () => {
-    for (const args of [['--inbound-port', '0'], ['--inbound-port', 'x'], ['--skip-inbound-ports', '9-3'], ['--skip-subnets', '10/8'], ['--mode', 'x'], ['--ipv6', 'x'], ['--bogus']])
+    for (const args of [['--inbound-port', '0'], ['--inbound-port', 'x'], ['--skip-inbound-ports', '9-3'], ['--skip-subnets', '10/8'], ['--mode', 'x'], ['--ipv6', 'x'], ['--proxy-gid', 'x'], ['--close-wait-timeout', '-1'], ['--redirect-inbound-ports', 'http'], ['--bogus']])
       assert.throws(() => parseOptions(args), Error, args.join(' '));
   });
 

@@ -1,11 +1,15 @@
 /**
- * The iptables rules that send a pod's TCP traffic through its proxy. Inbound: everything but the skipped ports goes to the inbound port. Outbound: everything
- * but the proxy's own traffic (by uid), loopback and the skipped ports and networks goes to the outbound port.
+ * The iptables rules that send a pod's TCP traffic through its proxy. Inbound: everything but the skipped ports, or only the ports that are named, goes to the inbound port. Outbound: everything
+ * but the proxy's own traffic (by uid, and gid where one is given), loopback and the skipped ports and networks goes to the outbound port.
  */
 export interface RedirectOptions {
   inboundPort: number;
   outboundPort: number;
   proxyUid: number;
+  /** gid whose traffic is left alone as well; null for none */
+  proxyGid: number | null;
+  /** the only ports whose connections are redirected inwards; empty for all */
+  redirectInboundPorts: string[];
   /** ports or ranges, "4190" or "4567-4568" */
   skipInboundPorts: string[];
   skipOutboundPorts: string[];
@@ -39,8 +43,10 @@ export function chainRules(o: RedirectOptions, family: Family): string[] {
   return [
     ...ports(o.skipInboundPorts).map((p) => `-A ${inbound} -p tcp -m multiport --dports ${p} -j RETURN`),
     ...skipped.map((s) => `-A ${inbound} -s ${s} -j RETURN`),
-    `-A ${inbound} -p tcp -j REDIRECT --to-ports ${o.inboundPort}`,
+    ...(o.redirectInboundPorts.length === 0 ? [''] : ports(o.redirectInboundPorts).map((p) => ` -m multiport --dports ${p}`))
+      .map((which) => `-A ${inbound} -p tcp${which} -j REDIRECT --to-ports ${o.inboundPort}`),
     `-A ${outbound} -m owner --uid-owner ${o.proxyUid} -j RETURN`,
+    ...(o.proxyGid === null ? [] : [`-A ${outbound} -m owner --gid-owner ${o.proxyGid} -j RETURN`]),
     `-A ${outbound} -o lo -j RETURN`,
     ...ports(o.skipOutboundPorts).map((p) => `-A ${outbound} -p tcp -m multiport --dports ${p} -j RETURN`),
     ...skipped.map((s) => `-A ${outbound} -d ${s} -j RETURN`),

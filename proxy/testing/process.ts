@@ -16,7 +16,7 @@ export interface ProxyProcess {
   /** what it has logged */
   lines: LogLine[];
   /** resolves when a line with this text is in the log */
-  said(msg: string): Promise<void>;
+  said: (msg: string) => Promise<void>;
 }
 
 async function freePort(): Promise<number> {

@@ -36,17 +36,24 @@ export function initContainer(settings: ProxySettings): V1Container {
     '--inbound-port', String(ports.inbound),
     '--outbound-port', String(ports.outbound),
     '--proxy-uid', String(settings.uid),
+    ...(settings.gid === undefined ? [] : ['--proxy-gid', String(settings.gid)]),
     '--skip-inbound-ports', [String(ports.tap), String(ports.admin), ...settings.skipInboundPorts].join(','),
   ];
   if (settings.skipOutboundPorts.length > 0) args.push('--skip-outbound-ports', settings.skipOutboundPorts.join(','));
   if (settings.skipSubnets.length > 0) args.push('--skip-subnets', settings.skipSubnets.join(','));
+  if (settings.redirectInboundPorts.length > 0) args.push('--redirect-inbound-ports', settings.redirectInboundPorts.join(','));
+  if (settings.iptablesMode !== 'nft') args.push('--mode', settings.iptablesMode);
+  if (settings.redirectIpv6 !== 'auto') args.push('--ipv6', settings.redirectIpv6);
+  const privileged = settings.closeWaitSeconds > 0;
+  if (privileged) args.push('--close-wait-timeout', String(settings.closeWaitSeconds));
   return {
     name: CONTAINERS.init,
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     command: ['/usr/bin/node', '/app/redirect.mjs'],
     args,
-    securityContext: {
+    // A time of the kernel's can be set by nobody else.
+    securityContext: privileged ? { runAsUser: 0, runAsGroup: 0, runAsNonRoot: false, privileged: true, readOnlyRootFilesystem: true } : {
       runAsUser: NOBODY,
       runAsGroup: NOBODY,
       runAsNonRoot: true,
@@ -60,12 +67,12 @@ export function initContainer(settings: ProxySettings): V1Container {
 }
 
 function resources(s: ProxySettings): V1ResourceRequirements | undefined {
-  const group = (cpu: string | undefined, memory: string | undefined): Record<string, string> | undefined => {
-    const entries = Object.entries({ cpu, memory }).filter((e): e is [string, string] => e[1] !== undefined);
+  const group = (cpu: string | undefined, memory: string | undefined, disk: string | undefined): Record<string, string> | undefined => {
+    const entries = Object.entries({ cpu, memory, 'ephemeral-storage': disk }).filter((e): e is [string, string] => e[1] !== undefined);
     return entries.length > 0 ? Object.fromEntries(entries) : undefined;
   };
-  const requests = group(s.cpuRequest, s.memoryRequest);
-  const limits = group(s.cpuLimit, s.memoryLimit);
+  const requests = group(s.cpuRequest, s.memoryRequest, s.ephemeralStorageRequest);
+  const limits = group(s.cpuLimit, s.memoryLimit, s.ephemeralStorageLimit);
   if (requests === undefined && limits === undefined) return undefined;
   return { ...(requests && { requests }), ...(limits && { limits }) };
 }
@@ -87,12 +94,13 @@ export function proxyContainer(pod: V1Pod, config: MeshConfig, settings: ProxySe
       { name: 'mesh-inbound', containerPort: settings.ports.inbound },
       { name: 'mesh-admin', containerPort: settings.ports.admin },
     ],
-    startupProbe: { ...probe('/ready'), periodSeconds: 1, failureThreshold: STARTUP_TRIES },
+    ...(settings.awaited && { startupProbe: { ...probe('/ready'), periodSeconds: 1, failureThreshold: STARTUP_TRIES } }),
     readinessProbe: { ...probe('/ready'), timeoutSeconds: PROBE_TIMEOUT_SECONDS },
     livenessProbe: { ...probe('/live'), timeoutSeconds: PROBE_TIMEOUT_SECONDS },
     ...(needs && { resources: needs }),
     securityContext: {
       runAsUser: settings.uid,
+      ...(settings.gid !== undefined && { runAsGroup: settings.gid }),
       runAsNonRoot: true,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,

@@ -5,6 +5,8 @@ import { PORTS } from '../../api/ports.ts';
 import type { ProxySettings } from './settings.ts';
 
 const PREFIX = 'MESH_PROXY_';
+/** The longest that the proxy takes. */
+const PATIENT = '24h';
 const ref = (name: string): string => `$(${PREFIX}${name})`;
 
 /** TCP ports that the pod's own containers declare, ascending, without the proxy's. */
@@ -47,16 +49,28 @@ export function proxyEnvironment(pod: V1Pod, config: MeshConfig, settings: Proxy
     OUTBOUND_LISTEN_ADDR: `127.0.0.1:${settings.ports.outbound}`,
     ADMIN_LISTEN_ADDR: `0.0.0.0:${settings.ports.admin}`,
     TAP_LISTEN_ADDR: `0.0.0.0:${settings.ports.tap}`,
-    INBOUND_PORTS: containerPorts(pod, settings).join(','),
+    INBOUND_PORTS: (settings.podInboundPorts ?? containerPorts(pod, settings)).join(','),
     OPAQUE_PORTS: settings.opaquePorts.join(','),
     INBOUND_DEFAULT_POLICY: settings.defaultInboundPolicy,
     INBOUND_CONNECT_TIMEOUT: String(settings.inboundConnectTimeoutMs),
     OUTBOUND_CONNECT_TIMEOUT: String(settings.outboundConnectTimeoutMs),
     SHUTDOWN_GRACE_SECONDS: String(settings.shutdownGraceSeconds),
-    ...(settings.accessLog === undefined ? {} : { ACCESS_LOG: settings.accessLog }),
+    ...tuned(settings),
   };
+  const over = new Set(settings.additionalEnv.map((v) => v.name));
   return [
     ...downward.map(([name, fieldPath]): V1EnvVar => ({ name: PREFIX + name, valueFrom: { fieldRef: { fieldPath } } })),
     ...Object.entries(values).map(([name, value]): V1EnvVar => ({ name: PREFIX + name, value })),
+  ].filter((v) => !over.has(v.name)).concat(settings.additionalEnv);
+}
+
+/** What is only there where somebody asks for it: the proxy knows its defaults. */
+function tuned(s: ProxySettings): Record<string, string> {
+  const asked: [string, string | number | undefined][] = [
+    ['ACCESS_LOG', s.accessLog], ['LOG_FORMAT', s.logFormat], ['VIA', s.via],
+    ['INBOUND_DISCOVERY_IDLE_TIMEOUT', s.inboundDiscoveryIdleMs], ['OUTBOUND_DISCOVERY_IDLE_TIMEOUT', s.outboundDiscoveryIdleMs],
+    ['INBOUND_DETECT_TIMEOUT', s.inboundDetectPatient ? PATIENT : undefined], ['OUTBOUND_DETECT_TIMEOUT', s.outboundDetectPatient ? PATIENT : undefined],
+    ['SHUTDOWN_ENDPOINT_ENABLED', s.adminShutdown ? undefined : 'false'],
   ];
+  return Object.fromEntries(asked.filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));
 }

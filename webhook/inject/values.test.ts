@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDurationMs, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets } from './values.ts';
+import { parseDurationMs, parseEnvironment, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets, parseSwitch, parseToken } from './values.ts';
 
 const anything = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...Array.from('0123456789-,./:msKMGie +')) }));
 
 describe('annotation values', () => {
   it('never throw and never invent a value', () => {
     fc.assert(fc.property(anything, (text) => {
-      for (const parse of [parsePort, parsePortList, parseSubnets, parseDurationMs, parseQuantity, parseLogLevel]) {
+      for (const parse of [parsePort, parsePortList, parseSubnets, parseDurationMs, parseQuantity, parseLogLevel, parseSwitch, parseToken, parseEnvironment]) {
         const value = parse(text);
-        assert.ok(value === null || typeof value === 'number' || typeof value === 'string' || Array.isArray(value));
+        assert.ok(value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' || Array.isArray(value));
       }
     }));
   });
@@ -20,6 +20,13 @@ describe('annotation values', () => {
     fc.assert(fc.property(fc.uniqueArray(entry), fc.constantFrom(',', ', ', ' ,'), (entries, separator) => {
       assert.deepEqual(parsePortList(entries.join(separator)), entries);
     }));
+  });
+
+  it('variables are a name with a value or with where it comes from', () => {
+    const from = { name: 'B', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } };
+    assert.deepEqual(parseEnvironment(JSON.stringify([{ name: 'A', value: '' }, from])), [{ name: 'A', value: '' }, from]);
+    for (const bad of ['{}', '[1]', '[null]', '[{"name":"A"}]', '[{"name":"A b","value":""}]', '[{"name":"A","value":1}]', '[{"name":"A","value":"","valueFrom":{}}]', '[{"name":"A","value":"","x":1}]'])
+      assert.equal(parseEnvironment(bad), null, bad);
   });
 
   it('numbers outside their range are refused', () => {

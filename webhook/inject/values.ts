@@ -1,4 +1,5 @@
 import { isIP, isIPv4 } from 'node:net';
+import type { V1EnvVar } from '@kubernetes/client-node';
 import { parseDuration } from '../../lib/duration.ts';
 
 /**
@@ -66,6 +67,36 @@ export function parseDurationMs(text: string): number | null {
 /** Shape of a Kubernetes quantity that makes sense for cpu and memory: non-negative, decimal or binary suffix, or an exponent. */
 export function parseQuantity(text: string): string | null {
   return /^(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,3})?$/.test(text.trim()) ? text.trim() : null;
+}
+
+/** As booleans are written in Linkerd's annotations, or plainly. */
+export function parseSwitch(text: string): boolean | null {
+  const word = text.trim();
+  if (word === 'enabled' || word === 'true') return true;
+  return word === 'disabled' || word === 'false' ? false : null;
+}
+
+/** A token of RFC 9110. */
+export function parseToken(text: string): string | null {
+  return /^[\w!#$%&'*+.^`|~-]{1,64}$/.test(text.trim()) ? text.trim() : null;
+}
+
+/** Variables of a container as a JSON list: each with a name and either a value or a valueFrom, which the API server judges. */
+export function parseEnvironment(text: string): V1EnvVar[] | null {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return Array.isArray(list) && list.every(isVariable) ? list : null;
+}
+
+function isVariable(v: unknown): v is V1EnvVar {
+  if (typeof v !== 'object' || v === null) return false;
+  const { name, value, valueFrom, ...rest } = v as Record<string, unknown>;
+  if (typeof name !== 'string' || !/^[A-Za-z_]\w*$/.test(name) || Object.keys(rest).length > 0) return false;
+  return valueFrom === undefined ? typeof value === 'string' : value === undefined && typeof valueFrom === 'object' && valueFrom !== null;
 }
 
 const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
