@@ -56,6 +56,28 @@ describe('routes of HTTP, through the proxy', function () {
     assert.ok((await world.count(40))['green']! > 10);
   });
 
+  it('split by weight, where another takes the share of one that has no endpoint', async () => {
+    await start(httpPolicy(route('r', [{ backends: split([backend('blue'), 1, [], [backend('red'), backend('spare')]], [backend('green'), 1]) }])), 'blue', 'green', 'red', 'spare');
+    const both = async (other: string) => {
+      const counts = await world.count(60);
+      assert.deepEqual(Object.keys(counts).sort(), [other, 'green'].sort());
+      assert.ok(counts['green']! > 10 && counts[other]! > 10, JSON.stringify(counts));
+    };
+    await both('blue');
+    world.gone('blue');
+    await world.changed();
+    await both('red');
+    world.gone('red');
+    await world.changed();
+    await both('spare');
+    world.gone('spare');
+    await world.changed();
+    assert.deepEqual(await world.count(10), { green: 10 });
+    world.back('blue');
+    await world.changed();
+    await both('blue');
+  });
+
   it('fail over in order, and back', async () => {
     await start(httpPolicy(route('r', [{ backends: to(backend('blue'), backend('green')) }])), 'blue', 'green');
     assert.deepEqual(await world.count(5), { blue: 5 });

@@ -9,6 +9,7 @@ import type { OrigDst } from '../accept/addr.ts';
 import { dispatch, type DispatchConfig } from '../balance/dispatch.ts';
 import type { Core } from '../core.ts';
 import { ProxyError } from '../errors.ts';
+import type { Choice } from '../layers/failover.ts';
 import { fault, failure, type FaultConfig } from '../layers/fault.ts';
 import { changeRequestHeaders, changeResponseHeaders } from '../layers/headers.ts';
 import { measureRoute, RouteSeries } from '../layers/measure-route.ts';
@@ -77,7 +78,7 @@ class Builder {
 }
 
 function usesPrefix({ filters, distribution: d }: HttpRule): boolean {
-  const backends: HttpBackend[] = d.kind === 'empty' ? [] : d.kind === 'first' ? d.backends : d.backends.map((b) => b.backend);
+  const backends: HttpBackend[] = d.kind === 'empty' ? [] : d.kind === 'first' ? d.backends : d.backends.flatMap((b) => [b.backend, ...b.failover]);
   return [filters, ...backends.map((b) => b.filters)].flat().some((f) => (f.kind === 'redirect' || f.kind === 'rewrite') && f.path !== null && 'prefix' in f.path);
 }
 
@@ -144,8 +145,13 @@ class RuleBuilder {
   private pick(): Service {
     const d = this.rule.distribution;
     if (d.kind === 'empty') return this.noBackend('the route has no backend');
-    if (d.kind === 'first') return firstUsable(d.backends.map((b) => this.backend(b, d.backends.length > 1)));
-    return weighted(d.backends.map(({ backend, weight }) => ({ ...this.backend(backend, d.backends.length > 1), weight })), this.config.core.random);
+    if (d.kind === 'first') return this.inOrder(d.backends, d.backends.length > 1).service;
+    return weighted(d.backends.map(({ backend, failover, weight }) => ({ ...this.inOrder([backend, ...failover], d.backends.length + failover.length > 1), weight })), this.config.core.random);
+  }
+
+  private inOrder(backends: readonly HttpBackend[], choice: boolean): Choice {
+    const choices = backends.map((b) => this.backend(b, choice));
+    return choices.length === 1 ? choices[0]! : { service: firstUsable(choices), usable: () => choices.some((c) => c.usable()) };
   }
 
   private noBackend(why: string): Service {
@@ -156,7 +162,7 @@ class RuleBuilder {
     };
   }
 
-  private backend(b: HttpBackend, choice: boolean): { service: Service; usable: () => boolean } {
+  private backend(b: HttpBackend, choice: boolean): Choice {
     // A backend whose filters answer everything has its share of the requests and no endpoints: that is how the control plane writes one that does not exist.
     const silent = b.filters.some((f) => f.kind === 'redirect' || (f.kind === 'fail' && f.share >= 1));
     const opened = silent ? null : this.config.backends.open(b, choice);

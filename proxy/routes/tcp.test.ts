@@ -109,6 +109,9 @@ describe('routes of connections, through the proxy', () => {
     const weights = [{ weight: 1, backend: { backend: backend('echo'), filters: [] } }, { weight: 0, backend: { backend: backend('blue'), filters: [] } }];
     await update(opaquePolicy({ backends: { kind: { case: 'randomAvailable', value: { backends: weights } } } }));
     for (let i = 0; i < 5; i++) assert.equal(await plain('hello'), 'echo hello');
+    const instead = [{ weight: 1, backend: { backend: backend('gone'), filters: [] }, failover: [{ backend: backend('echo'), filters: [] }] }, { weight: 1, backend: { backend: backend('gone too'), filters: [] } }];
+    await update(opaquePolicy({ backends: { kind: { case: 'randomAvailable', value: { backends: instead } } } }));
+    for (let i = 0; i < 5; i++) assert.equal(await plain('hello'), 'echo hello');
     await update(opaquePolicy({ filters: [{ kind: { case: 'forbidden', value: {} } }], backends: first('echo') }));
     assert.equal(await plain('hello'), 'ECONNRESET');
     await update(opaquePolicy({ filters: [{ kind: { case: 'invalid', value: { message: 'no such Service' } } }], backends: first('echo') }));
@@ -116,7 +119,7 @@ describe('routes of connections, through the proxy', () => {
     await update(opaquePolicy({ backends: { kind: { case: 'empty', value: {} } } }));
     assert.equal(await plain('hello'), 'ECONNRESET');
     const text = await world.metrics();
-    assert.match(text, /outbound_tcp_route_open_total\{[^}]*route_name="t"\} 7/);
+    assert.match(text, /outbound_tcp_route_open_total\{[^}]*route_name="t"\} 12/);
     assert.match(text, /outbound_tcp_errors_total\{error="not valid"\} 1/);
   });
 });

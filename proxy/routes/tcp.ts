@@ -15,59 +15,66 @@ export interface TcpRoutesConfig { core: Core; parent: Meta; backends: BackendSe
 const MAX_NAMES = 100;
 const OTHER = '(other)';
 
-interface Choice { balancer: Balancer | null; usable: () => boolean; weight: number; refused: string }
+interface Choice { balancer: Balancer | null; usable: () => boolean; refused: string }
+
+/** Backends in order of preference, that have a share of the connections together. */
+interface Share<B> { inOrder: B[]; weight: number }
 
 /** What becomes of the connections of one rule. */
 export class TcpStack {
   readonly snis: TcpRoute['snis'];
   /** why its connections are refused; '' when they are not */
   readonly refused: string;
-  private readonly distribution: { backend: TcpBackend; weight: number }[];
+  private readonly shares: Share<TcpBackend>[];
+  /** of all shares */
+  private readonly count: number;
   private readonly backends: BackendSet;
   /** a single backend is opened with the first connection: most destinations that could carry plain bytes never do */
-  private choices: Choice[] | null = null;
-  private readonly inOrder: boolean;
+  private choices: Share<Choice>[] | null = null;
   private readonly core: Core;
   private readonly labels: Labels;
   private readonly opens: Memo<Counter>;
 
   constructor(route: TcpRoute, { core, parent, backends }: TcpRoutesConfig) {
-    const d = route.distribution;
     this.core = core;
     this.snis = route.snis;
-    this.inOrder = d.kind === 'first';
     this.backends = backends;
-    this.distribution = backendsOf(d);
-    if (this.distribution.length > 1) this.choices = this.distribution.map((one) => this.open(one));
-    this.refused = refusal(route.filters) || (this.distribution.length === 0 ? 'the route has no backend' : '');
+    this.shares = sharesOf(route.distribution);
+    this.count = this.shares.reduce((n, { inOrder }) => n + inOrder.length, 0);
+    if (this.count > 1) this.choices = this.openAll();
+    this.refused = refusal(route.filters) || (this.count === 0 ? 'the route has no backend' : '');
     this.labels = { ...metaLabels('parent', parent), ...metaLabels('route', route.route) };
     this.opens = new Memo(core.metrics.registry, MAX_NAMES);
   }
 
   /** The balancer for the next connection, or why there is none. */
   choose(): { balancer: Balancer | null; refused: string } {
-    const choices = this.choices ??= this.distribution.map((d) => this.open(d));
-    if (choices.length === 1) return choices[0]!;
-    const usable = choices.filter((c) => c.usable());
-    const from = usable.length === 0 ? choices : usable;
-    if (this.inOrder) return from[0]!;
+    const shares = this.choices ??= this.openAll();
+    if (this.count <= 1) return shares[0]?.inOrder[0] ?? { balancer: null, refused: this.refused };
+    const usable = shares.filter(({ inOrder }) => inOrder.some((c) => c.usable()));
+    const from = usable.length === 0 ? shares : usable;
     let at = 0;
-    for (const c of from) at += c.weight;
+    for (const { weight } of from) at += weight;
     at *= this.core.random();
-    return from.find((c) => (at -= c.weight) < 0) ?? from[from.length - 1]!;
+    const { inOrder } = from.find(({ weight }) => (at -= weight) < 0) ?? from[from.length - 1]!;
+    return inOrder.find((c) => c.usable()) ?? inOrder[0]!;
   }
 
   /** Another balancer for a connection that those in `tried` could not take; null when there is none that could. */
   other(tried: ReadonlySet<Balancer>): Balancer | null {
-    for (const { balancer, usable } of this.choices!) if (balancer !== null && !tried.has(balancer) && usable()) return balancer;
+    for (const { inOrder } of this.choices!) for (const { balancer, usable } of inOrder) if (balancer !== null && !tried.has(balancer) && usable()) return balancer;
     return null;
   }
 
+  private openAll(): Share<Choice>[] {
+    return this.shares.map(({ inOrder, weight }) => ({ inOrder: inOrder.map((backend) => this.open(backend)), weight }));
+  }
+
   /** A backend that refuses has its share of the connections all the same. */
-  private open({ backend, weight }: { backend: TcpBackend; weight: number }): Choice {
+  private open(backend: TcpBackend): Choice {
     const refused = refusal(backend.filters);
-    const opened = refused === '' ? this.backends.open(backend, this.distribution.length > 1) : null;
-    return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), weight, refused: refused || (opened === null ? 'a backend is not valid' : '') };
+    const opened = refused === '' ? this.backends.open(backend, this.count > 1) : null;
+    return { balancer: opened?.balancer ?? null, usable: opened?.usable ?? (() => true), refused: refused || (opened === null ? 'a backend is not valid' : '') };
   }
 
   /** Counts a connection; `sni` is null for one that is not TLS. Returns what is to be called when it ends, with an error code or ''. */
@@ -89,9 +96,9 @@ export class TcpStack {
   }
 }
 
-function backendsOf(d: Distribution<TcpBackend>): { backend: TcpBackend; weight: number }[] {
+function sharesOf(d: Distribution<TcpBackend>): Share<TcpBackend>[] {
   if (d.kind === 'empty') return [];
-  return d.kind === 'random' ? d.backends : d.backends.map((backend) => ({ backend, weight: 1 }));
+  return d.kind === 'first' ? [{ inOrder: d.backends, weight: 1 }] : d.backends.map(({ backend, failover, weight }) => ({ inOrder: [backend, ...failover], weight }));
 }
 
 function refusal(filters: TcpRoute['filters']): string {

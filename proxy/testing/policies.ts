@@ -21,8 +21,8 @@ export function backend(path: string, name = path): Init<Backend> {
 export const to = (...backends: Init<Backend>[]): Init<HttpRoute_Rule>['backends'] =>
   ({ kind: { case: 'firstAvailable', value: { backends: backends.map((b) => ({ backend: b, filters: [] })) } } });
 
-export const split = (...weights: [Init<Backend>, number, Init<HttpRoute_Filter>[]?][]): Init<HttpRoute_Rule>['backends'] =>
-  ({ kind: { case: 'randomAvailable', value: { backends: weights.map(([b, weight, filters = []]) => ({ weight, backend: { backend: b, filters } })) } } });
+export const split = (...weights: [Init<Backend>, number, Init<HttpRoute_Filter>[]?, Init<Backend>[]?][]): Init<HttpRoute_Rule>['backends'] =>
+  ({ kind: { case: 'randomAvailable', value: { backends: weights.map(([b, weight, filters = [], failover = []]) => ({ weight, backend: { backend: b, filters }, failover: failover.map((one) => ({ backend: one, filters: [] })) })) } } });
 
 type PathKind = 'exact' | 'prefix' | 'regex';
 

@@ -77,6 +77,8 @@ describe('outbound policies, decoded independently', () => {
     ]);
     const backends = rule.backends.random_available.backends.map(({ backend, weight }: Decoded) => [weight, backend.backend.metadata.resource?.name ?? backend.backend.metadata.default, backend.filters.map((one: Decoded) => one.kind).join()]);
     assert.deepEqual(backends, [[90, 'web-v1', ''], [10, 'web-v2', 'request_header_modifier'], [1, 'invalid', 'failure_injector'], [2, 'invalid', 'failure_injector'], [3, 'granted', ''], [4, 'invalid', 'failure_injector'], [5, 'invalid', 'failure_injector']]);
+    const failover = rule.backends.random_available.backends.map((one: Decoded) => one.failover.map(({ backend }: Decoded) => backend.balancer.discovery.dst.path));
+    assert.deepEqual(failover, [[], ['granted.other.svc.cluster.local:80'], [], [], [], [], []]);
     const affinity = rule.backends.random_available.backends[0].backend.backend.session_affinity;
     assert.deepEqual([affinity.cookie.name, affinity.cookie.ttl.seconds], ['sid', '3600']);
     assert.deepEqual([rule.retry.max_retries, rule.retry.conditions.no_response, rule.retry.timeout.seconds, rule.timeouts.request.seconds], [3, true, '2', '10']);

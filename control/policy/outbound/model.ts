@@ -40,7 +40,7 @@ export interface RouteBackend { backend: Backend; filters: Filter[]; weight: num
 export type Distribution =
   | { kind: 'none' }
   | { kind: 'first'; backends: RouteBackend[] }
-  | { kind: 'weighted'; backends: RouteBackend[] };
+  | { kind: 'weighted'; backends: (RouteBackend & { /** take its share while it has nobody, in this order */ failover: RouteBackend[] })[] };
 
 export interface OutboundRule<M> {
   /** any of them */

@@ -46,7 +46,7 @@ export interface DistributionOptions {
 
 /**
  * Where a rule's references lead. Shares of references that mean nothing fail, in proportion; without references, requests go to the service
- * itself. One reference alone fails over as its service says.
+ * itself. Each reference fails over as its service says.
  */
 export function distribution(refs: FilteredBackendRef[] | undefined, where: string, context: RouteContext, problems: Problems, options: DistributionOptions): Distribution {
   const own = (backend: Backend): Backend => (options.affinity ? { ...backend, affinity: options.affinity } : backend);
@@ -67,8 +67,7 @@ export function distribution(refs: FilteredBackendRef[] | undefined, where: stri
     return { kind: 'first', backends: [failing('no backend has a weight', 1, context)] };
   }
   if (others.length === 0) return { kind: 'first', backends: [only.backend, ...only.chain.map(plain)] };
-  if (used.some(({ chain }) => chain.length > 0)) problems.field(`${where}.backendRefs`, 'failover of a Service takes effect only where it is the one backend of a rule');
-  return { kind: 'weighted', backends: used.map(({ backend }) => backend) };
+  return { kind: 'weighted', backends: used.map(({ backend, chain }) => ({ ...backend, failover: chain.map(plain) })) };
 }
 
 function plain(backend: Backend): RouteBackend {

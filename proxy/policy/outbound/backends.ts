@@ -15,7 +15,7 @@ export function compileDistribution<D extends Any, F>(d: D | undefined, accrual:
   const kind = d?.kind;
   if (kind?.case === 'firstAvailable' && kind.value.backends.length > 0) return { kind: 'first', backends: kind.value.backends.map(one) };
   if (kind?.case !== 'randomAvailable') return { kind: 'empty' };
-  const backends = kind.value.backends.flatMap(({ backend, weight }) => (weight === 0 ? [] : [{ backend: one(backend ?? {}), weight }]));
+  const backends = kind.value.backends.flatMap(({ backend, failover, weight }) => (weight === 0 ? [] : [{ backend: one(backend ?? {}), failover: failover.map(one), weight }]));
   return backends.length === 0 ? { kind: 'empty' } : { kind: 'random', backends };
 }
 

@@ -64,7 +64,8 @@ export type Distribution<B> =
   | { kind: 'empty' }
   /** in order of preference */
   | { kind: 'first'; backends: B[] }
-  | { kind: 'random'; backends: { backend: B; weight: number }[] };
+  /** `failover`: takes the share of `backend` while that has nobody, in order of preference */
+  | { kind: 'random'; backends: { backend: B; failover: B[]; weight: number }[] };
 
 /** Endpoints discovered by a path, or one fixed endpoint. */
 export type BackendRef = { kind: 'discover'; path: string } | { kind: 'forward'; endpoint: EndpointInfo };

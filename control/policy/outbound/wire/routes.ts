@@ -68,6 +68,6 @@ function distribution<F>(given: Distribution, filters: (filters: Filter[]) => F[
     case 'first':
       return { kind: { case: 'firstAvailable' as const, value: { backends: given.backends.map(routeBackend) } } };
     case 'weighted':
-      return { kind: { case: 'randomAvailable' as const, value: { backends: given.backends.map((one) => ({ backend: routeBackend(one), weight: one.weight })) } } };
+      return { kind: { case: 'randomAvailable' as const, value: { backends: given.backends.map((one) => ({ backend: routeBackend(one), weight: one.weight, failover: one.failover.map(routeBackend) })) } } };
   }
 }
