@@ -257,7 +257,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
   private linger(): void {
     this.exchange = null;
     this.since = this.opts.sweeper.now;
-    this.backlog = this.wire.socket.writableLength;
+    this.backlog = this.wire.unsent;
     if (this.reader.eofSeen) this.wire.close();
     else this.wire.finish();
     this.reader.drop();
@@ -283,7 +283,7 @@ class Http1Server implements ServerConnection, Reader, RequestOwner, ExchangeOwn
         if (this.exchange!.responseDone && waited >= (reader.held > 0 ? STALL_MS : idleTimeoutMs)) this.linger();
         return;
       case EXPECT.DROP: {
-        const left = this.wire.socket.writableLength;
+        const left = this.wire.unsent;
         if (left !== this.backlog) {
           this.backlog = left;
           this.since = now;

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { type Holder, held as budget } from './held.ts';
 import { CHUNK, flushLater, giveChunk, SMALL_CHUNK, takeChunk, takeSmall } from './pool.ts';
 import { readInto } from './read-into.ts';
+import { writeError, writeHandle, writeNow, type WriteHandle, type Writer } from './write-now.ts';
 
 /** What a codec implements to be fed. Bytes are borrowed for the call. */
 export interface Reader {
@@ -36,7 +37,7 @@ export function onBug(f: (error: unknown) => void): void {
   bug = f;
 }
 
-export class Wire implements Holder {
+export class Wire implements Holder, Writer {
   readonly socket: Socket;
   /** write cursor into `out`; use through room() */
   pos = 0;
@@ -58,6 +59,11 @@ export class Wire implements Holder {
   private error: Error | null = null;
   /** TLS, whose writes never complete at once */
   private readonly secure: boolean;
+  /** where a plain socket's writes go when none is in flight; null: through the stream */
+  private direct: WriteHandle | null = null;
+  /** the buffer of a direct write that waits for the kernel, and how much of it */
+  private pending: Buffer | null = null;
+  private pendingBytes = 0;
 
   /** `socket` must have no data listener; bytes that it has buffered already are delivered first. */
   constructor(socket: Socket) {
@@ -184,9 +190,37 @@ export class Wire implements Holder {
     }
     this.writtenBytes += n;
     this.wide = n > SMALL_CHUNK;
+    if (this.direct !== null && this.inFlight === 0) this.writeDirect(this.direct, buf, n);
+    else this.writeStream(buf, n);
+    if (this.finishing) this.finish();
+  }
+
+  private writeDirect(handle: WriteHandle, buf: Buffer, n: number): void {
+    const status = writeNow(handle, n === buf.length ? buf : buf.subarray(0, n), this);
+    if (status > 0) {
+      this.pending = buf;
+      this.pendingBytes = n;
+      this.inFlight += n;
+      this.hold(buf.length);
+      return;
+    }
+    giveChunk(buf);
+    if (status < 0) this.socket.destroy(writeError(status));
+  }
+
+  /** What writeDirect left to the kernel is done. */
+  written(status: number): void {
+    const buf = this.pending!;
+    this.pending = null;
+    this.settled(buf, this.pendingBytes);
+    if (status < 0) this.socket.destroy(writeError(status));
+  }
+
+  private writeStream(buf: Buffer, n: number): void {
     const socket = this.socket;
     const idle = socket.writableLength === 0;
     if (idle && !this.secure) {
+      if (this.inFlight === 0) this.direct = writeHandle(socket);
       socket.write(n === buf.length ? buf : buf.subarray(0, n));
       // A plain socket's write often completes at once; then the buffer is ours again without a callback.
       if (socket.writableLength === 0) giveChunk(buf);
@@ -195,19 +229,20 @@ export class Wire implements Holder {
       const sent = n > SMALL_CHUNK ? buf : smaller(buf, n);
       socket.write(n === sent.length ? sent : sent.subarray(0, n), this.sent(sent, n));
     }
-    if (this.finishing) this.finish();
   }
 
   /** Accounts for a write of n bytes of `buf` that does not complete at once; to be called when it has. */
   private sent(buf: Buffer, n: number): () => void {
     this.inFlight += n;
     this.hold(buf.length);
-    return () => {
-      giveChunk(buf);
-      this.inFlight -= n;
-      this.hold(-buf.length);
-      this.maybeDrained();
-    };
+    return () => this.settled(buf, n);
+  }
+
+  private settled(buf: Buffer, n: number): void {
+    giveChunk(buf);
+    this.inFlight -= n;
+    this.hold(-buf.length);
+    this.maybeDrained();
   }
 
   /** `octets` more are held for this connection, or fewer. */
