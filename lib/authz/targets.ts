@@ -1,6 +1,6 @@
 /** Which policies are about a port of a pod. */
 import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts';
-import type { Pod } from '../kube/types.ts';
+import type { Pod, SliceEndpoint } from '../kube/types.ts';
 import { belongsTo } from '../mesh/pods.ts';
 import { httpMatches } from '../mesh/route-matches.ts';
 import type { AuthorizationSources } from './compile.ts';
@@ -26,11 +26,15 @@ export function aimAt(policy: AuthorizationPolicy, pod: Pod, port: number, view:
 /** The route's own status tells what is wrong with it. */
 const UNHEARD = { rule: () => undefined, field: () => undefined };
 
-/** Whether the pod is an endpoint of the service at this port, ready or not. */
+/** Whether the pod is an endpoint of the service at this port, ready or not; by its address where a slice that somebody wrote names no object. */
 function serves(pod: Pod, port: number, service: string, view: AuthorizationSources): boolean {
+  const { name, namespace = '' } = pod.metadata;
+  const isPod = ({ targetRef, addresses }: SliceEndpoint): boolean => (targetRef
+    ? targetRef.kind === 'Pod' && targetRef.name === name && (targetRef.namespace ?? namespace) === namespace
+    : pod.status?.podIPs?.some(({ ip }) => ip === addresses[0]) ?? false);
   return view.slices(service).some((slice) =>
     (slice.ports ?? []).some((p) => p.port === port && (p.protocol ?? 'TCP') === 'TCP')
-    && (slice.endpoints ?? []).some((e) => e.targetRef?.kind === 'Pod' && e.targetRef.name === pod.metadata.name));
+    && (slice.endpoints ?? []).some(isPod));
 }
 
 /** The requests of a route at the pods of the services that it is attached to, in the same namespace. */
