@@ -17,6 +17,8 @@ export interface MeshConfig {
   identity: IdentityConfig;
   /** canaries are led, by a Deployment of their own that may change Deployments; default false */
   canary?: boolean;
+  /** three replicas of every control Deployment, spread over nodes and zones; default false: one */
+  highAvailability?: boolean;
   proxy: ProxyConfig;
 }
 

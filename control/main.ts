@@ -23,6 +23,8 @@ const REGISTRY: ServiceRegistry = {
   injector: () => import('../webhook/start.ts'),
 };
 
+/** A change of an EndpointSlice has reached kube-proxy after a second or two. */
+const LINGER_MS = 3_000;
 /** Time for services to stop before the process ends anyway; below the 30 s that Kubernetes gives. */
 const STOP_LIMIT_MS = 20_000;
 
@@ -62,7 +64,7 @@ async function main(services: readonly string[]): Promise<number> {
   }
   log.info({ version: VERSION, services }, 'starting');
   try {
-    await runServices({ services, registry: REGISTRY, env, config, log, clock: systemClock, signal: stopping.signal });
+    await runServices({ services, registry: REGISTRY, env, config, log, clock: systemClock, signal: stopping.signal, lingerMs: LINGER_MS });
     log.info('stopped');
     return 0;
   } catch (err) {

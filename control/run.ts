@@ -1,5 +1,8 @@
+import { Counter } from '@prometheus-io/client';
 import type { MeshConfig } from '../api/config.ts';
+import { aborted } from '../lib/aborted.ts';
 import type { Clock } from '../lib/clock.ts';
+import { sleep } from '../lib/kube/backoff.ts';
 import { createKubeClient, type KubeClient } from '../lib/kube/client.ts';
 import { inCluster } from '../lib/kube/connection.ts';
 import type { Log } from '../lib/log.ts';
@@ -21,6 +24,8 @@ export interface RunOptions {
   clock: Clock;
   /** stop when aborted */
   signal: AbortSignal;
+  /** how long it goes on serving after that, unready: until nobody is sent here any more */
+  lingerMs: number;
 }
 
 /** Names of services that the registry does not have. */
@@ -29,12 +34,14 @@ export function unknownServices(services: readonly string[], registry: ServiceRe
 }
 
 /**
- * Runs the services until the signal aborts, then stops them together. The admin endpoint is there first and goes last, so that the kubelet sees a
- * live process throughout. Rejects when a service does not start; the others are stopped before.
+ * Runs the services until the signal aborts, and a little longer, then stops them together. A pod that ends is taken out of its Services at the same moment, but nodes and
+ * API servers learn of that a little later: who is sent here until then is served, and who is told to leave does not come back. What is led is given up
+ * at once. The admin endpoint is there first and goes last, so that the kubelet sees a live process throughout. Rejects when a service does not start; the others are stopped before.
  */
 export async function runServices(options: RunOptions): Promise<void> {
   const { env, config, log, clock, signal } = options;
   const admin = await serveAdmin({ host: env.listenHost, port: env.ports.controlAdmin, log });
+  const lists = new Counter({ name: 'mesh_kube_lists_total', help: 'Lists asked of the API server, page by page', labelNames: ['resource'], registers: [admin.registry] });
   let kube: KubeClient | null = null;
   let identity: MeshIdentity | null = null;
   const deps: ControlDeps = {
@@ -44,6 +51,7 @@ export async function runServices(options: RunOptions): Promise<void> {
         connection: inCluster({ host: env.kubernetesHost, port: env.kubernetesPort, now: () => clock.now(), directory: env.kubernetesCredentials }),
         name: 'kubectl-mesh-control',
         clock,
+        onList: ({ plural }) => lists.inc({ resource: plural }),
       }));
     },
     get identity() {
@@ -54,6 +62,7 @@ export async function runServices(options: RunOptions): Promise<void> {
     },
   };
   const running: Service[] = [];
+  let served = false;
   try {
     const started = Promise.all(options.services.map(async (name) => {
       admin.addCheck(`start-${name}`, () => 'starting');
@@ -62,24 +71,18 @@ export async function runServices(options: RunOptions): Promise<void> {
       admin.removeCheck(`start-${name}`);
       log.info({ service: name }, 'service started');
     }));
-    const aborted = untilAborted(signal);
-    await Promise.race([started, aborted]);
-    await aborted;
+    const stopped = aborted(signal);
+    await Promise.race([started.then(() => { served = true; }), stopped]);
+    await stopped;
   } catch (err) {
     if (!signal.aborted) throw err;
   } finally {
     admin.addCheck('stop', () => 'stopping');
-    const stopped = await Promise.allSettled(running.map((service) => service.stop()));
-    for (const one of stopped) if (one.status === 'rejected') log.error({ err: one.reason as unknown }, 'service did not stop cleanly');
+    if (served) await sleep(clock, options.lingerMs, new AbortController().signal);
+    const ends = await Promise.allSettled(running.map((service) => service.stop()));
+    for (const one of ends) if (one.status === 'rejected') log.error({ err: one.reason as unknown }, 'service did not stop cleanly');
     (identity as MeshIdentity | null)?.stop();
     (kube as KubeClient | null)?.close();
     await admin.stop();
   }
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

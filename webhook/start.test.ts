@@ -38,8 +38,8 @@ describe('webhook server', () => {
   before(async () => {
     api = await fakeApiServer(CLUSTER);
     service = await start(
-      { listenHost: '127.0.0.1', ports: { webhook: 0 } },
-      { config: testConfig, log: silentLog(), clock: systemClock, kube: api.client('injector'), admin: { registry } },
+      { podName: 'pod-1', listenHost: '127.0.0.1', ports: { webhook: 0 } },
+      { config: testConfig, log: silentLog(), clock: systemClock, kube: api.client('injector'), admin: { registry }, signal: new AbortController().signal },
     );
   });
   after(async () => {

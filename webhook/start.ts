@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from '@prometheus-io/client';
 import type { MeshConfig } from '../api/config.ts';
 import { LABELS, PART_OF, SERVICES, SERVING_SECRET, VALIDATOR_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import { aborted } from '../lib/aborted.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KubeClient } from '../lib/kube/client.ts';
+import { leader } from '../lib/kube/lease.ts';
 import type { Log } from '../lib/log.ts';
 import { keepServing } from '../lib/serving/keeper.ts';
 import { VALIDATING_WEBHOOK_CONFIGURATIONS, webhookConfiguration } from '../lib/serving/targets.ts';
@@ -16,6 +18,7 @@ import { createWebhookServer } from './server.ts';
 import { createValidator } from './validate/validator.ts';
 
 export interface WebhookEnv {
+  podName: string;
   listenHost: string;
   ports: { webhook: number };
 }
@@ -27,6 +30,8 @@ export interface WebhookDeps {
   readonly clock: Clock;
   readonly kube: KubeClient;
   readonly admin: { readonly registry: Registry };
+  /** aborted when the process is told to stop */
+  readonly signal: AbortSignal;
 }
 
 /** Serves the admission webhooks over HTTPS, and keeps their certificate and the labels of namespaces. Resolves when it listens. */
@@ -57,13 +62,19 @@ export async function start(env: WebhookEnv, deps: WebhookDeps): Promise<{ port:
   });
   await app.listen({ host: env.listenHost, port: env.ports.webhook });
   const { port } = app.server.address() as AddressInfo;
-  const namespaces = followNamespaces({ kube, clock, log, skip: new Set(['kube-system', config.controlNamespace]) });
+  const namespaces = leader({
+    client: kube, name: SERVICES.webhook, namespace: config.controlNamespace, holder: env.podName, clock, log, signal: deps.signal,
+    async lead(signal) {
+      const following = followNamespaces({ kube, clock, log, skip: new Set(['kube-system', config.controlNamespace]) });
+      await aborted(signal);
+      await following.stop();
+    },
+  });
   log.info({ port }, 'serving admission webhooks');
   return {
     port,
     async stop() {
-      await namespaces.stop();
-      await app.close();
+      await Promise.all([namespaces.stop(), app.close()]);
       await serving.stop();
     },
   };

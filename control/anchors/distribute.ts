@@ -20,8 +20,6 @@ export interface DistributeOptions {
 }
 
 export interface Distribution {
-  /** null once namespaces and copies have been listed; else why not */
-  problem(): string | null;
   stop(): Promise<void>;
 }
 
@@ -29,7 +27,7 @@ const LABEL_VALUES = { [LABELS.component]: 'trust-anchors', [LABELS.partOf]: PAR
 
 /**
  * Keeps a copy of the trust anchors' ConfigMap in every namespace, so that injected pods can mount it: at once in new namespaces, anew when a
- * copy is deleted or edited, everywhere when the source changes. Replicas may run side by side: they write the same.
+ * copy is deleted or edited, everywhere when the source changes. One replica does so at a time.
  */
 export function distribute({ client, config, log, clock, random = Math.random, onWrite }: DistributeOptions): Distribution {
   const shared = { client, log, clock, random };
@@ -88,17 +86,12 @@ export function distribute({ client, config, log, clock, random = Math.random, o
     else queue.add(namespace);
   };
   void Promise.all([copies.synced, namespaces.synced]).then(() => {
-    // Not a reason to be unready: what has been copied stays, and the services beside this one are needed all the same.
     if (source() === undefined) log.warn(`ConfigMap ${config.controlNamespace}/${ANCHORS_CONFIG_MAP} has no key ${ANCHORS_KEY} yet; kubectl mesh install writes it`);
     copies.on({ added: touched, updated: touched, deleted: touched });
     namespaces.on({ added: ({ metadata }) => queue.add(metadata.name), deleted: ({ metadata }) => queue.forget(metadata.name) });
   });
 
   return {
-    problem() {
-      if (!copies.hasSynced() || !namespaces.hasSynced()) return `not listed yet: ${copies.lastError()?.message ?? namespaces.lastError()?.message ?? 'waiting for the API server'}`;
-      return null;
-    },
     async stop() {
       await Promise.all([copies.stop(), namespaces.stop()]);
       await queue.stop();

@@ -1,4 +1,5 @@
 import { CANARY, type Canary, type CanaryStatus } from '../../api/crds/canary.ts';
+import { aborted } from '../../lib/aborted.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import { isNotFound } from '../../lib/kube/error.ts';
@@ -83,10 +84,7 @@ export async function leadCanaries({ kube, clock, log, events, onPhase, random =
       queue.forget(key);
     },
   });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
   for (const timer of timers.values()) clock.cancel(timer);
   await watcher.stop();
   await queue.stop();

@@ -12,7 +12,7 @@ export const start: StartService = (env, deps) => {
   const phases = new Counter({ name: 'canary_phases_total', help: 'Phases that canaries have entered.', labelNames: ['phase'], registers: [deps.admin.registry] });
   const events = eventRecorder({ kube: () => kube, clock, log, component: CANARY_WORKLOAD, host: env.podName });
   const elected = leader({
-    client: kube, name: CANARY_WORKLOAD, namespace: env.podNamespace, holder: env.podName, clock, log,
+    client: kube, name: CANARY_WORKLOAD, namespace: env.podNamespace, holder: env.podName, clock, log, signal: deps.signal,
     lead: (signal) => leadCanaries({ kube, clock, log, events, onPhase: (phase) => phases.inc({ phase }) }, signal),
   });
   return Promise.resolve({

@@ -70,6 +70,7 @@ export const start: StartService = async (env, deps) => {
     log,
     clock,
     signal: deps.signal,
+    finishes: true,
     routes: (router) => router.service(Identity, { certify: (request, context) => certify(request, context) }),
   });
   listening = true;
@@ -77,10 +78,10 @@ export const start: StartService = async (env, deps) => {
     async stop() {
       admin.removeCheck('identity');
       admin.removeCheck('identity-grpc');
-      await rotation.stop();
+      // Those that ask for a certificate just now still get one.
+      await Promise.all([rotation.stop(), server.stop()]);
       issuer.stop();
       await source.stop();
-      await server.stop();
       own.stop();
     },
   };

@@ -10,6 +10,9 @@ export const INTERVAL_MS = 5000;
 const TIMEOUT_MS = 4000;
 const CONCURRENCY = 16;
 const PRUNE_MS = 30_000;
+/** Scrapes that make a rate, and intervals after which nobody is waited for who has not been scraped so often. */
+const RATE_SCRAPES = 2;
+const WARM_INTERVALS = 3;
 
 /** A pod and what its proxy has told; pods that are gone stay until their figures are too old for any window. */
 export interface Observed { facts: PodFacts; traffic: PodTraffic }
@@ -18,6 +21,8 @@ export interface Aggregator {
   observed(): IterableIterator<Observed>;
   /** clock milliseconds */
   now(): number;
+  /** every proxy that there is has been asked twice, as a rate takes, or has had the time for it: from then on the answers are those of a replica that has run for long */
+  warm(): boolean;
   stop(): Promise<void>;
 }
 
@@ -33,7 +38,9 @@ export interface AggregatorOptions {
 }
 
 export function startAggregator({ directory, clock, random, fetch, log, intervalMs = INTERVAL_MS, onScrape }: AggregatorOptions): Aggregator {
-  const known = new Map<string, Observed & { goneAt: number | undefined }>();
+  const known = new Map<string, Observed & { goneAt: number | undefined; scrapes: number }>();
+  const warmAt = clock.now() + WARM_INTERVALS * intervalMs;
+  let warm = false;
   const failing = new Set<string>();
   let timer: Timer | undefined;
 
@@ -42,6 +49,7 @@ export function startAggregator({ directory, clock, random, fetch, log, interval
     scraped({ key }, text, at) {
       const one = known.get(key);
       if (one === undefined) return;
+      one.scrapes++;
       try {
         one.traffic.ingest(text, at, bornAt(one.facts, at));
         failing.delete(key);
@@ -79,7 +87,7 @@ export function startAggregator({ directory, clock, random, fetch, log, interval
     }
     // A StatefulSet's pods come back under their names; what the one before served still counts.
     if (one?.goneAt !== undefined) known.set(`${facts.key} until ${one.goneAt}`, one);
-    if (one === undefined || one.goneAt !== undefined) known.set(facts.key, { facts, traffic: new PodTraffic(facts.adminPort), goneAt: undefined });
+    if (one === undefined || one.goneAt !== undefined) known.set(facts.key, { facts, traffic: new PodTraffic(facts.adminPort), goneAt: undefined, scrapes: 0 });
     else one.facts = facts;
     scraper.add({ key: facts.key, ip: facts.ip, port: facts.adminPort });
   });
@@ -97,6 +105,7 @@ export function startAggregator({ directory, clock, random, fetch, log, interval
   return {
     observed: () => known.values(),
     now: () => clock.now(),
+    warm: () => (warm ||= clock.now() >= warmAt || Array.from(known.values()).every((one) => one.goneAt !== undefined || one.scrapes >= RATE_SCRAPES)),
     async stop() {
       unsubscribe();
       clock.cancel(timer);

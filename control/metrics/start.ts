@@ -20,7 +20,11 @@ export async function start(env: ControlEnv, deps: ControlDeps): Promise<Service
       observed.set(Array.from(aggregator.observed()).length);
     },
   });
-  admin.addCheck('metrics', () => directory.problem());
+  admin.addCheck('metrics', () => {
+    const problem = directory.problem();
+    if (problem !== null || !config.highAvailability) return problem;
+    return aggregator.warm() ? null : 'has not asked every proxy twice, as the other replicas have';
+  });
   const lease = await serveGroup(
     metricsGroup({ aggregator, directory, trustDomain: config.trustDomain, controlNamespace: config.controlNamespace }),
     { kube, clock, log: deps.log, config, listen: { host: env.listenHost, port: env.ports.api } },

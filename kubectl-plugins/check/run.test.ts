@@ -44,6 +44,29 @@ describe('kubectl mesh check', () => {
     matchesGolden(import.meta, 'healthy.txt', io.out());
   });
 
+  it('warns of replicas that are missing, unprotected or on one node', async () => {
+    await installInto(cluster, START, { ha: true });
+    const pod = (n: number, nodeName: string): KubeObject => ({
+      apiVersion: 'v1', kind: 'Pod', metadata: { name: `control-${n}`, namespace: 'mesh-system', labels: { 'kubectl-mesh.io/component': n < 3 ? 'control' : 'identity' } }, spec: { nodeName, containers: [] },
+    } as KubeObject);
+    const said = async (): Promise<string> => {
+      const io = testIo();
+      assert.equal(await run(io, cluster.deps, options({ output: 'short' })), 0);
+      return io.out();
+    };
+    for (let n = 0; n < 6; n++) cluster.put(pod(n, `node-${n % 2}`));
+    assert.doesNotMatch(await said(), /replicas/);
+    for (let n = 0; n < 3; n++) cluster.put(pod(n, 'node-0'));
+    assert.match(await said(), /all replicas of deployment mesh-control run on node node-0/);
+    cluster.objects.delete('poddisruptionbudgets/mesh-system/mesh-control');
+    assert.match(await said(), /PodDisruptionBudget mesh-control is missing/);
+    const identity = cluster.find('deployments/mesh-system/mesh-identity') as Workload;
+    identity.status!.readyReplicas = 2;
+    assert.match(await said(), /of 3 replicas of deployment mesh-identity, 2 are ready/);
+    identity.spec.replicas = 1;
+    assert.match(await said(), /deployment mesh-identity has 1 replicas, and 3 were installed.*\n.*check.*control-plane-replicas|control-plane-replicas/);
+  });
+
   it('is content with a cluster that can take an install', async () => {
     const io = testIo();
     assert.equal(await run(io, cluster.deps, options({ pre: true })), 0);

@@ -13,6 +13,8 @@ export interface Inventory {
   absent: Manifest[];
   /** version of the install that wrote mesh-config, when there is one */
   version: string | undefined;
+  /** whether that install has three replicas */
+  highAvailability: boolean;
   /** who keeps the certificate authority of that install */
   authority: MeshConfig['identity']['authority'] | undefined;
   /** the control namespace exists, and is not known to be ours */
@@ -30,6 +32,7 @@ export async function takeInventory(kube: KubeClient, objects: readonly Manifest
     present: new Set(found.filter(({ live }) => live).map(({ object }) => nameOf(object))),
     absent: found.filter(({ live }) => !live).map(({ object }) => object),
     version: known?.version,
+    highAvailability: known?.highAvailability === true,
     authority: known?.identity?.authority,
     foreignNamespace: namespace !== undefined && namespace.metadata.labels?.[LABELS.partOf] !== PART_OF,
     terminating: namespace?.metadata.deletionTimestamp !== undefined,

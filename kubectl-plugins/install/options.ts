@@ -55,6 +55,7 @@ function meshConfig(args: Args): MeshConfig {
     clusterNetworks: (list(args, 'cluster-networks') ?? []).map(cidr),
     identity: identity(args),
     ...(flag(args, 'canary') && { canary: true }),
+    ...(flag(args, 'ha') && { highAvailability: true }),
     proxy: {
       logLevel: args['proxy-log-level'] as MeshConfig['proxy']['logLevel'],
       opaquePorts: (list(args, 'opaque-ports') ?? DEFAULT_OPAQUE_PORTS.map(String)).map((p) => port('opaque-ports', p)),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parse, parseAllDocuments } from 'yaml';
 import type { MeshConfig } from '../../api/config.ts';
-import type { ConfigMap } from '../../lib/kube/types.ts';
+import type { ConfigMap, Workload } from '../../lib/kube/types.ts';
 import { CliError } from '../shared/errors.ts';
 import { EXIT } from '../shared/exit.ts';
 import { fakeCluster, type FakeCluster } from '../testing/fake-cluster.ts';
@@ -63,6 +63,18 @@ describe('kubectl mesh install', () => {
     assert.equal(cluster.requests.filter((r) => r.startsWith('PATCH')).length, 0);
     assert.equal(await run(alive(cluster), cluster.deps, validate(installArgs({ force: true }))), EXIT.ok);
     assert.deepEqual((cluster.find('secrets/mesh-system/mesh-identity-issuer') as { data?: unknown }).data, (issuer as { data?: unknown }).data);
+  });
+
+  it('makes an install one of three replicas and back, when told to, and takes their budgets away again', async () => {
+    await installInto(cluster);
+    const replicas = (): unknown[] => ['mesh-identity', 'mesh-control'].map((name) => (cluster.find(`deployments/mesh-system/${name}`) as Workload).spec.replicas);
+    const budgets = (): string[] => [...cluster.objects.keys()].filter((key) => key.startsWith('poddisruptionbudgets/'));
+    assert.match((await failure(testIo(), cluster, { ha: true })).message, /installed in this cluster already.*--force/);
+    assert.equal(await run(alive(cluster), cluster.deps, validate(installArgs({ ha: true, force: true }))), EXIT.ok);
+    assert.deepEqual([replicas(), budgets().length], [[3, 3], 2]);
+    assert.match((await failure(testIo(), cluster)).message, /installed in this cluster already/);
+    assert.equal(await run(alive(cluster), cluster.deps, validate(installArgs({ force: true }))), EXIT.ok);
+    assert.deepEqual([replicas(), budgets()], [[1, 1], []]);
   });
 
   it('completes an install that was interrupted', async () => {

@@ -7,10 +7,13 @@ import type { Io } from '../shared/io.ts';
 import { nameOf, resourceOf } from '../shared/kinds.ts';
 import { explain } from '../shared/kube-errors.ts';
 import { progress as progressOn, seconds, type Progress } from '../shared/progress.ts';
+import { find } from '../shared/installed.ts';
+import { inParallel } from '../shared/poll.ts';
 import { anchorCopies, remove } from '../shared/removal.ts';
 import { applicable, keepingAuthority, readAuthority } from './authority.ts';
 import { takeInventory, type Inventory } from './inventory.ts';
 import { manifests, render } from './manifests/all.ts';
+import { disruptionBudgets } from './manifests/high-availability.ts';
 import type { Manifest } from './manifests/object.ts';
 import type { InstallOptions } from './options.ts';
 import { requireAccess, requireVersion } from './preflight.ts';
@@ -62,7 +65,7 @@ function refuseExisting(inventory: Inventory, options: InstallOptions): void {
     throw new CliError(`Version ${version} of the mesh is installed in this cluster, and this is version ${config.version}. To replace it, keeping its certificate `
       + 'authority, run "kubectl mesh install --force"; to remove it, "kubectl mesh uninstall".');
   }
-  if (inventory.absent.length === 0) {
+  if (inventory.absent.length === 0 || inventory.highAvailability !== (config.highAvailability ?? false)) {
     throw new CliError(`The mesh (version ${version}) is installed in this cluster already. Check it with "kubectl mesh check"; to apply it again, with other settings `
       + 'for example, run "kubectl mesh install --force".');
   }
@@ -80,10 +83,19 @@ async function applyAndWait(io: Io, kube: KubeClient, progress: Progress, option
         await kube.apply(resourceOf(object), object, { force: true, signal: io.signal });
       }
     });
+    await dropBudgets(io, kube, progress, options);
     if (options.wait) await waitUntilReady(io, kube, progress, options.config, options.timeoutMs);
   } catch (error) {
     throw await takenBack(io, kube, progress, options, created, error);
   }
+}
+
+/** Takes away the budgets of an install with more replicas than this one. */
+async function dropBudgets(io: Io, kube: KubeClient, progress: Progress, { config, timeoutMs }: InstallOptions): Promise<void> {
+  const wanted = new Set(disruptionBudgets(config).map(nameOf));
+  const others = disruptionBudgets({ ...config, highAvailability: true, canary: true }).filter((budget) => !wanted.has(nameOf(budget)));
+  const there = await inParallel(others, others.length, async (budget) => ((await find(kube, resourceOf(budget), budget.metadata, io.signal)) ? [budget] : []));
+  await remove(io, kube, progress, there.flat(), { timeoutMs, clearingUp: false });
 }
 
 async function takenBack(io: Io, kube: KubeClient, progress: Progress, options: InstallOptions, created: Manifest[], error: unknown): Promise<CliError> {

@@ -22,6 +22,7 @@ export const KINDS = {
   clusterroles: resource<KubeObject>(RBAC, 'clusterroles', 'ClusterRole', false),
   clusterrolebindings: resource<KubeObject>(RBAC, 'clusterrolebindings', 'ClusterRoleBinding', false),
   customresourcedefinitions: resource<KubeObject>('apiextensions.k8s.io', 'customresourcedefinitions', 'CustomResourceDefinition', false),
+  poddisruptionbudgets: resource<KubeObject>('policy', 'poddisruptionbudgets', 'PodDisruptionBudget', true),
   apiservices: resource<ApiService>('apiregistration.k8s.io', 'apiservices', 'APIService', false),
   mutatingwebhookconfigurations: resource<WebhookConfiguration>('admissionregistration.k8s.io', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false),
   validatingwebhookconfigurations: resource<WebhookConfiguration>('admissionregistration.k8s.io', 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', false),

@@ -17,7 +17,7 @@ type Found = KubeObject & { kind: string };
 const ORDER = [
   ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration', 'APIService'],
   ['Deployment'],
-  ['ConfigMap', 'Secret', 'Service', 'Role', 'RoleBinding', 'ServiceAccount', 'ClusterRoleBinding', 'ClusterRole', 'CustomResourceDefinition'],
+  ['PodDisruptionBudget', 'ConfigMap', 'Secret', 'Service', 'Role', 'RoleBinding', 'ServiceAccount', 'ClusterRoleBinding', 'ClusterRole', 'CustomResourceDefinition'],
   ['Namespace'],
 ];
 

@@ -40,7 +40,8 @@ export async function comeAlive(cluster: FakeCluster, now = START): Promise<void
   for (const name of [IDENTITY_WORKLOAD, CONTROL_WORKLOAD]) {
     const deployment = cluster.find(`deployments/${NAMESPACE}/${name}`) as Workload;
     deployment.metadata.generation = 1;
-    deployment.status = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1, readyReplicas: 1 };
+    const { replicas = 1 } = deployment.spec;
+    deployment.status = { observedGeneration: 1, replicas, updatedReplicas: replicas, availableReplicas: replicas, readyReplicas: replicas };
   }
   const bundle = await servingCertificate(cluster, now);
   for (const key of ['mutatingwebhookconfigurations/mesh-injector', 'validatingwebhookconfigurations/mesh-validator']) {
@@ -79,8 +80,8 @@ async function servingCertificate(cluster: FakeCluster, now: number): Promise<st
 }
 
 /** Puts a whole, working install into the cluster. */
-export async function installInto(cluster: FakeCluster, now = START): Promise<void> {
-  cluster.put(...(structuredClone(manifests(defaultConfig())) as KubeObject[]));
+export async function installInto(cluster: FakeCluster, now = START, given: Record<string, unknown> = {}): Promise<void> {
+  cluster.put(...(structuredClone(manifests(defaultConfig(given))) as KubeObject[]));
   identityWorks(cluster, await realIssuer(now));
   await comeAlive(cluster, now);
 }

@@ -19,7 +19,7 @@ import type { UninstallOptions } from './options.ts';
 type Found = KubeObject & { kind: string };
 
 const LABELLED: Resource[] = [
-  KINDS.mutatingwebhookconfigurations, KINDS.validatingwebhookconfigurations, KINDS.apiservices, KINDS.deployments, KINDS.services, KINDS.configmaps, KINDS.secrets, KINDS.rolebindings, KINDS.roles,
+  KINDS.mutatingwebhookconfigurations, KINDS.validatingwebhookconfigurations, KINDS.apiservices, KINDS.deployments, KINDS.poddisruptionbudgets, KINDS.services, KINDS.configmaps, KINDS.secrets, KINDS.rolebindings, KINDS.roles,
   KINDS.serviceaccounts, KINDS.clusterrolebindings, KINDS.clusterroles, KINDS.customresourcedefinitions, KINDS.namespaces,
 ];
 

@@ -73,11 +73,13 @@ export interface ClientOptions {
   /** also the default field manager */
   name: string;
   clock?: Clock;
+  /** told of every page of a list that is asked for */
+  onList?: ((resource: Resource) => void) | undefined;
 }
 
 const PAGE_SIZE = 500;
 
-export function createKubeClient({ connection, name: manager, clock }: ClientOptions): KubeClient {
+export function createKubeClient({ connection, name: manager, clock, onList }: ClientOptions): KubeClient {
   const transport = createTransport(connection, manager, clock);
 
   async function json<T>(request: Omit<RawRequest, 'body'> & { body?: unknown }): Promise<T> {
@@ -118,6 +120,7 @@ export function createKubeClient({ connection, name: manager, clock }: ClientOpt
 
   async function page<T extends KubeObject>(resource: Resource<T>, options: PageOptions = {}): Promise<KubeList<T>> {
     const { namespace, signal, ...selectors } = options;
+    onList?.(resource);
     return json<KubeList<T>>({ path: pathOf(resource, namespace), query: selectors, signal, what: label('list', resource, namespace) });
   }
 

@@ -34,9 +34,9 @@ describe('leader election', () => {
   });
 
   const lease = (): Lease['spec'] => api.get(RESOURCES.leases, KEY)?.spec;
-  const stand = (holder: string, lead?: (signal: AbortSignal) => Promise<void>): Leader => {
+  const stand = (holder: string, lead?: (signal: AbortSignal) => Promise<void>, signal?: AbortSignal): Leader => {
     const one = leader({
-      client: api.client(), name: 'mesh-x', namespace: 'mesh-system', holder, clock, log: silentLog(), random: () => 0,
+      client: api.client(), name: 'mesh-x', namespace: 'mesh-system', holder, clock, log: silentLog(), random: () => 0, ...(signal && { signal }),
       lead: lead ?? ((signal) => new Promise((resolve) => {
         terms.push(holder);
         most = Math.max(most, terms.length);
@@ -76,6 +76,15 @@ describe('leader election', () => {
     assert.deepEqual([terms, lease()?.holderIdentity], [[], '']);
     await pass(5000);
     assert.deepEqual([terms, lease()?.holderIdentity, lease()?.leaseTransitions], [['b'], 'b', 1]);
+  });
+
+  it('gives the Lease up when it is told to end, before it is stopped', async () => {
+    const ending = new AbortController();
+    const first = stand('a', undefined, ending.signal);
+    await until('a leads', () => terms.includes('a'));
+    ending.abort();
+    await until('it is free', () => lease()?.holderIdentity === '');
+    assert.deepEqual([terms, first.leads()], [[], false]);
   });
 
   it('takes over from one that vanished, not before its Lease has run out', async () => {

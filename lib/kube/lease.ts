@@ -18,6 +18,8 @@ export interface LeaderOptions {
   random?: () => number;
   /** milliseconds after which a holder that renews no more is taken for gone; whole seconds; default 15,000 */
   durationMs?: number;
+  /** like stop() when it aborts: told to end, a process lets another lead while it finishes what else it does */
+  signal?: AbortSignal;
   /**
    * Runs while this process leads, one call at a time. `signal` aborts when it leads no longer; no other process leads before
    * the Lease has run out, so work that ends soon after the signal does not overlap. When it returns or rejects before, the Lease is given up and stood for again.
@@ -47,6 +49,7 @@ const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z'
 export function leader(options: LeaderOptions): Leader {
   const { client, name, namespace, holder, clock, log, random = Math.random, durationMs = DURATION_MS } = options;
   const stopping = new AbortController();
+  options.signal?.addEventListener('abort', () => stopping.abort(), { once: true });
   const renewMs = durationMs * RENEW_SHARE;
   let seen: { version: string | undefined; at: number } | undefined;
   let held: Lease | undefined;
@@ -136,7 +139,7 @@ export function leader(options: LeaderOptions): Leader {
     if (!held || held.spec?.holderIdentity !== holder) return;
     const given = { ...held, spec: { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1 } };
     held = undefined;
-    await client.replace(RESOURCES.leases, given).catch((error: unknown) => log.warn({ lease: name, reason: (error as Error).message }, 'the lease was not given up, it runs out'));
+    await bounded(client.replace(RESOURCES.leases, given), renewMs).catch((error: unknown) => log.warn({ lease: name, reason: (error as Error).message }, 'the lease was not given up, it runs out'));
   }
 
   async function run(): Promise<void> {

@@ -19,18 +19,18 @@ export interface WatchCall<T extends KubeObject> {
   resourceVersion: string;
   /** seconds after which the server is to end the watch */
   timeoutSeconds: number;
-  /** milliseconds without a byte after which the connection counts as dead */
-  idleTimeoutMs: number;
+  /** milliseconds without a byte after which it is given up */
+  silenceMs: number;
   clock: Clock;
   signal: AbortSignal;
 }
 
 /**
- * One watch request: hands every event to `onEvent` until the server ends the stream (which is its right at any time).
+ * One watch request: hands every event to `onEvent` until the server ends the stream (which is its right at any time), or has been silent for long.
  *
- * @throws KubeError when the request fails, on an ERROR event, on silence and when the connection breaks
+ * @throws KubeError when the request fails, on an ERROR event, and when the connection breaks
  */
-export async function watchOnce<T extends KubeObject>(call: WatchCall<T>, onEvent: (event: ObjectEvent<T>) => void): Promise<void> {
+export async function watchOnce<T extends KubeObject>(call: WatchCall<T>, onEvent: (event: ObjectEvent<T>) => void): Promise<'ended' | 'silent'> {
   const { client, resource, selector, clock } = call;
   const what = `watch ${resource.plural}`;
   const { body } = await client.stream({
@@ -51,21 +51,22 @@ export async function watchOnce<T extends KubeObject>(call: WatchCall<T>, onEven
     silent = true;
     body.destroy();
   };
-  let watchdog = clock.after(call.idleTimeoutMs, expire);
+  let watchdog = clock.after(call.silenceMs, expire);
   const split = lineSplitter();
   try {
     for await (const chunk of body) {
       clock.cancel(watchdog);
-      watchdog = clock.after(call.idleTimeoutMs, expire);
+      watchdog = clock.after(call.silenceMs, expire);
       for (const line of split(chunk as Buffer)) {
         const event = parse<T>(what, line);
         if (event.type === 'ERROR') throw errorFromStatus(what, event.object);
         onEvent(event);
       }
     }
+    return silent ? 'silent' : 'ended';
   } catch (error) {
     if (error instanceof KubeError || call.signal.aborted) throw error;
-    if (silent) throw new KubeError(0, 'Timeout', `${what}: nothing came for ${call.idleTimeoutMs / 1000} s`, undefined, error);
+    if (silent) return 'silent';
     throw new KubeError(0, 'Unreachable', `${what}: the connection broke: ${error instanceof Error ? error.message : String(error)}`, undefined, error);
   } finally {
     clock.cancel(watchdog);

@@ -120,12 +120,57 @@ describe('watch', () => {
     assert.equal(logged.filter((line) => line.startsWith('watch interrupted')).length, 4);
   });
 
-  it('gives up on a connection that has gone silent', async () => {
-    const w = start({ idleTimeoutMs: 30 });
+  it('opens a watch anew after a long silence, which is no failure', async () => {
+    const w = start({ idleMs: 30 });
     await w.synced;
     await until('two more watches', () => api.requests.filter((r) => r.includes('watch=true')).length >= 3);
-    assert.ok(logged.some((line) => line.includes('nothing came for 0.03 s')));
+    assert.ok(logged.every((line) => line.startsWith('nothing came for long')), logged.join('\n'));
+    assert.equal(w.lastError(), undefined);
+    api.apply(cm('a', '2'));
+    await until('the event', () => seen.includes('~a=1>2'));
     assert.equal(lists(), 1);
+  });
+
+  describe('when the API server is away for a while', () => {
+    const MANY = 30;
+    const waits: number[] = [];
+    const clock = { ...hasty, after: (ms: number, f: () => void) => {
+      if (ms < 20_000) waits.push(ms);
+      return hasty.after(ms, f);
+    } };
+    let many: Watcher<ConfigMap>[];
+    beforeEach(async () => {
+      waits.length = 0;
+      many = Array.from({ length: MANY }, () => watch({ client: api.client(), resource: configmaps, log, clock, pageSize: 2 }));
+      await Promise.all(many.map((one) => one.synced));
+      await until('all watch', () => api.watches() === MANY);
+      api.requests.length = 0;
+      await api.down();
+      await until('each has tried several times', () => logged.filter((line) => line.startsWith('watch interrupted')).length >= 5 * MANY);
+    });
+    afterEach(() => Promise.all(many.map((one) => one.stop())));
+    const arrived = (): Promise<void> => until('what changed meanwhile, everywhere', () => many.every((one) => one.store.get('default/a')?.data?.['value'] === '2' && one.store.size === 2));
+
+    it('resumes every watch without listing, with pauses that grow and differ', async () => {
+      api.apply(cm('a', '2'));
+      api.remove(configmaps, 'default/b');
+      await api.up();
+      await arrived();
+      assert.equal(lists(), 0);
+      assert.ok(Math.max(...waits) > 8 * Math.min(...waits) && new Set(waits.map(Math.round)).size > MANY, 'waits that grow and are not in step');
+    });
+
+    it('lists once for each watch where it has forgotten, spread out and in pages', async () => {
+      api.apply(cm('a', '2'));
+      api.remove(configmaps, 'default/b');
+      api.state.compact();
+      waits.length = 0;
+      await api.up();
+      await arrived();
+      assert.equal(lists(), MANY);
+      assert.ok(api.requests.filter((r) => !r.includes('watch=true')).every((r) => r.includes('limit=2')));
+      assert.ok(new Set(waits.map(Math.round)).size > MANY, 'not at once');
+    });
   });
 
   it('goes on when a handler throws', async () => {

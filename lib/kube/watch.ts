@@ -28,8 +28,8 @@ export interface WatchOptions<T extends KubeObject> extends Omit<ListOptions, 's
   random?: () => number;
   /** objects a list page; default 500 */
   pageSize?: number;
-  /** milliseconds without a byte before a watch counts as dead; bookmarks come every minute; default 150,000 */
-  idleTimeoutMs?: number;
+  /** milliseconds without a byte after which a watch is opened anew, in case nobody is at its other end; default 150,000 */
+  idleMs?: number;
 }
 
 /** All are called after the store has changed, in the order of the server's events, and never concurrently. */
@@ -54,6 +54,15 @@ export interface Watcher<T> {
   stop(): Promise<void>;
 }
 
+/**
+ * No news is no failure: API servers send bookmarks every minute only for kinds of which they have seen a change since they started, and TCP keep-alive
+ * finds a machine that is gone. What this catches is a server that hangs, or one behind a balancer that has forgotten us.
+ */
+const IDLE_MS = 150_000;
+/** Watches that were opened together are not opened anew together: up to this share later. */
+const IDLE_SPREAD = 0.2;
+/** After an outage every watch of every replica may be told to list again: they do so within this many milliseconds, not at once. */
+const RELIST_SPREAD_MS = 3000;
 /** The server ends each watch after this many seconds and up to twice that: reconnects of many clients spread out. */
 const MIN_WATCH_SECONDS = 290;
 /** After a watch that lasted less, wait before the next: some servers close after every event, and would be called in a tight loop. */
@@ -64,7 +73,7 @@ const SHORT_WATCH_MS = 1000;
  * handlers only what differs, deletions included) when the server has forgotten that place (410). Starts at once.
  */
 export function watch<T extends KubeObject>(options: WatchOptions<T>): Watcher<T> {
-  const { client, resource, log, trim, pageSize = 500, idleTimeoutMs = 150_000, clock = systemClock, random = Math.random } = options;
+  const { client, resource, log, trim, pageSize = 500, idleMs = IDLE_MS, clock = systemClock, random = Math.random } = options;
   const selector: ListOptions = { namespace: options.namespace, labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
   const store = new Store<T>(options.indexes);
   const handlers = new Set<WatchHandler<T>>();
@@ -136,13 +145,15 @@ export function watch<T extends KubeObject>(options: WatchOptions<T>): Watcher<T
     const began = clock.now();
     const timeoutSeconds = Math.round(MIN_WATCH_SECONDS * (1 + random()));
     try {
-      await watchOnce({ client, resource, selector, resourceVersion: from, timeoutSeconds, idleTimeoutMs, clock, signal: ended.signal }, (event) => {
+      const silenceMs = idleMs * (1 + IDLE_SPREAD * random());
+      const end = await watchOnce({ client, resource, selector, resourceVersion: from, timeoutSeconds, silenceMs, clock, signal: ended.signal }, (event) => {
         failure = undefined;
         retry.reset();
         if (event.type === 'DELETED') remove(keyOf(event.object), keep(event.object));
         else if (event.type !== 'BOOKMARK') upsert(event.object);
         version = event.object.metadata.resourceVersion ?? version;
       });
+      if (end === 'silent') log.debug(about, 'nothing came for long, watching anew');
     } catch (error) {
       if (isExpired(error)) return '';
       throw new Interrupted(error, version);
@@ -157,6 +168,7 @@ export function watch<T extends KubeObject>(options: WatchOptions<T>): Watcher<T
     while (!ended.signal.aborted) {
       try {
         if (version === '') {
+          if (synced) await sleep(clock, random() * RELIST_SPREAD_MS, ended.signal);
           version = await list();
           failure = undefined;
           announce();

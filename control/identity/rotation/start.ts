@@ -54,7 +54,7 @@ export function startRotation(deps: ControlDeps, options: {
     }),
   });
   const lead: Leader = leader({
-    client: kube, name: IDENTITY_WORKLOAD, namespace: config.controlNamespace, holder: options.podName, clock, log,
+    client: kube, name: IDENTITY_WORKLOAD, namespace: config.controlNamespace, holder: options.podName, clock, log, signal: deps.signal,
     async lead(signal) {
       await work.run(signal);
       options.onStatus(null);

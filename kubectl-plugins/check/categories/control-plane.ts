@@ -3,6 +3,7 @@ import { VERSION } from '../../../api/version.ts';
 import { isAvailable, troubleOf } from '../../shared/health.ts';
 import { installedVersion } from '../../shared/installed.ts';
 import { KINDS } from '../../shared/kinds.ts';
+import { highAvailability } from './high-availability.ts';
 import { CheckFailure, type Category, type Check } from '../types.ts';
 
 const namespace = DEFAULT_CONTROL_NAMESPACE;
@@ -12,6 +13,7 @@ export const controlPlane: Category = {
   checks: [
     available(IDENTITY_WORKLOAD),
     available(CONTROL_WORKLOAD),
+    highAvailability,
     {
       description: 'control plane and plugin have the same version',
       hint: 'version-match',

@@ -31,6 +31,12 @@ describe('manifests of install', () => {
     assert.equal(changes('mesh-control'), null);
   });
 
+  it('have three replicas, spread and protected, for high availability, and nothing of that else', () => {
+    const about = (flags: Record<string, unknown>) => manifests(defaultConfig(flags)).filter((o) => ['PodDisruptionBudget', 'Deployment'].includes(o.kind));
+    matchesGolden(import.meta, 'high-availability.yaml', render(about({ ha: true, canary: true }), 'yaml'));
+    assert.doesNotMatch(render(about({}), 'yaml'), /PodDisruptionBudget|topologySpread|rollingUpdate/);
+  });
+
   it('carry the label by which they are found again', () => {
     for (const object of manifests(defaultConfig())) {
       assert.equal(object.metadata.labels?.[LABELS.partOf], PART_OF, `${object.kind} ${object.metadata.name}`);

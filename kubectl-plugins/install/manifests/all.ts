@@ -6,6 +6,7 @@ import { apiServices } from './api-services.ts';
 import { authorityObjects, configMap, policySettings, type GivenAuthority } from './config.ts';
 import { customResourceDefinitions } from './crds.ts';
 import { deployments } from './deployments.ts';
+import { disruptionBudgets } from './high-availability.ts';
 import { namespace } from './namespace.ts';
 import type { Manifest } from './object.ts';
 import { rbac } from './rbac.ts';
@@ -29,6 +30,7 @@ export function manifests(config: MeshConfig, given?: GivenAuthority): Manifest[
     policySettings(config),
     ...authorityObjects(config, given),
     ...services(ns, PORTS),
+    ...disruptionBudgets(config),
     ...deployments(config),
     ...apiServices(ns),
     validatingWebhookConfiguration(config),

@@ -6,6 +6,7 @@ import { ANCHORS_CONFIG_MAP, ANCHORS_KEY, CANARY_WORKLOAD, CONFIG_MAP, CONTROL_W
 import { PORTS } from '../../../api/ports.ts';
 import { imageRef } from '../../../api/version.ts';
 import { configText } from './config.ts';
+import { replicasOf, rolloutOf, spreadOf } from './high-availability.ts';
 import { labelsOf, selectorOf, type Manifest } from './object.ts';
 import { WORKLOAD_SERVICES } from './rbac.ts';
 import { PORT_NAMES } from './services.ts';
@@ -68,7 +69,8 @@ function deployment(config: MeshConfig, workload: Workload): V1Deployment & Mani
     kind: 'Deployment',
     metadata: { name: workload.name, namespace: config.controlNamespace, labels: labelsOf(component) },
     spec: {
-      replicas: 1,
+      replicas: replicasOf(config),
+      ...rolloutOf(config),
       selector: { matchLabels: selectorOf(component) },
       template: {
         metadata: {
@@ -86,6 +88,7 @@ function podSpec(config: MeshConfig, workload: Workload): V1PodSpec {
   return {
     serviceAccountName: workload.name,
     nodeSelector: { 'kubernetes.io/os': 'linux' },
+    ...spreadOf(config, WORKLOAD_SERVICES[workload.name].component),
     securityContext: { runAsNonRoot: true, runAsUser: UID, runAsGroup: UID, fsGroup: UID, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [container(config, workload)],
     volumes: [{ name: 'config', configMap: { name: CONFIG_MAP } }, ...workload.volumes],

@@ -33,6 +33,9 @@ export interface FakeApiServer {
   failNext(...statuses: number[]): void;
   /** Takes the kinds of an API group away, or gives them back: as without its CustomResourceDefinitions. */
   serve(group: string, served: boolean): void;
+  /** Stops answering: every connection breaks and none is taken, until up(), at the same address. What is stored stays and can be changed. */
+  down(): Promise<void>;
+  up(): Promise<void>;
   /** How many watches are open. */
   watches(): number;
   close(): Promise<void>;
@@ -127,8 +130,15 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
     for (const watch of open) emit(watch, change);
   });
 
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const listen = (at: number) => new Promise<void>((resolve) => { server.listen(at, '127.0.0.1', resolve); });
+  const down = async () => {
+    const closed = new Promise((resolve) => { server.close(resolve); });
+    server.closeAllConnections();
+    await closed;
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
   const fake: FakeApiServer = {
     state,
     url,
@@ -161,11 +171,12 @@ export async function fakeApiServer(...manifests: (string | KubeObject)[]): Prom
     },
     failNext: (...statuses) => void failures.push(...statuses),
     serve: (group, served) => void (served ? withheld.delete(group) : withheld.add(group)),
+    down,
+    up: () => listen(port),
     watches: () => open.size,
     async close() {
       for (const client of clients) client.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => { server.close(resolve); });
+      await down();
     },
   };
   fake.apply(...manifests);
