@@ -4,6 +4,7 @@ import type { MeshConfig } from '../../api/config.ts';
 import { identityName } from '../../api/names.ts';
 import { parseCidr } from '../cidr.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { patternProblem } from '../pattern.ts';
 import type { FieldProblem } from '../traffic/read.ts';
 import type { Authorization, Clients, PathMatch, RequestMatch } from './model.ts';
 import { ALL_NETWORKS } from './default-policy.ts';
@@ -101,11 +102,8 @@ function pathOf(type: string, value: string, where: string, problem: Problem): P
   if (kind === undefined) problem(`${where}.type`, `${type} is none of ${Object.keys(PATHS).join(', ')}`);
   else if (kind !== 'regex' && !value.startsWith('/')) problem(`${where}.value`, `a path begins with /, and ${JSON.stringify(value)} does not`);
   if (kind === 'regex') {
-    try {
-      RegExp(value, 'u');
-    } catch (error) {
-      problem(`${where}.value`, (error as Error).message);
-    }
+    const wrong = patternProblem(value);
+    if (wrong !== undefined) problem(`${where}.value`, wrong);
   }
   return { kind: kind ?? 'exact', value };
 }

@@ -1,4 +1,5 @@
 /** Tests of requests, as proxies hold them against routes and rules (Gateway API HTTPRouteMatch), compiled once. */
+import { wholePattern } from '../pattern.ts';
 import type { RequestMatch } from './model.ts';
 
 /** What of a request is looked at. */
@@ -22,15 +23,12 @@ export type PathTest =
   /** `weight`: how specific it is beside others of its kind */
   | { kind: 'test'; matches: (path: string) => boolean; weight: number };
 
-/** A regular expression that does not compile. */
-export class BadPattern extends Error {}
-
 /** Throws BadPattern. */
 export function pathTest(kind: 'exact' | 'prefix' | 'regex', value: string): PathTest {
   switch (kind) {
     case 'exact': return { kind, value };
     case 'prefix': return { kind, value: value.endsWith('/') ? value.slice(0, -1) : value };
-    case 'regex': return { kind: 'test', matches: wholeRegex(value), weight: 0 };
+    case 'regex': return { kind: 'test', matches: wholePattern(value), weight: 0 };
   }
 }
 
@@ -74,16 +72,6 @@ export function equals(expected: string): ValueTest {
   return (v) => v === expected;
 }
 
-/** Matches the whole value. Throws BadPattern. */
-export function wholeRegex(source: string): ValueTest {
-  try {
-    const re = new RegExp(`^(?:${source})$`, 'u');
-    return (v) => re.test(v);
-  } catch {
-    throw new BadPattern(`"${source}" is not a regular expression`);
-  }
-}
-
 /** The path without its query. */
 export function pathOf(h: { readonly path: string }): string {
   const q = h.path.indexOf('?');
@@ -99,7 +87,7 @@ function queryParam(path: string, name: string): string | undefined {
 /** All that a match of the model says. Throws BadPattern. */
 export function requestTest({ path, method, headers = [], query = [] }: RequestMatch): RequestTest {
   const where = pathTest(path.kind, path.value);
-  const value = (match: { kind: 'exact' | 'regex'; value: string }): ValueTest => (match.kind === 'regex' ? wholeRegex(match.value) : equals(match.value));
+  const value = (match: { kind: 'exact' | 'regex'; value: string }): ValueTest => (match.kind === 'regex' ? wholePattern(match.value) : equals(match.value));
   const tests = [
     ...(method === undefined ? [] : [methodTest(method)]),
     ...headers.map((match) => headerTest(match.name, value(match))),

@@ -1,4 +1,5 @@
 import type { GrpcRouteMatch, HttpRouteMatch, ValueMatch as ValueMatchSpec } from '../kube/gateway-api.ts';
+import { patternProblem } from '../pattern.ts';
 import type { PathMatch, RequestMatch, ValueMatch } from '../authz/model.ts';
 
 /** A call of a gRPC route; '' is any. */
@@ -6,6 +7,8 @@ export interface GrpcMatch {
   /** fully qualified */
   service: string;
   method: string;
+  /** both are regular expressions for the whole of the name */
+  regex?: true;
   headers: ValueMatch[];
 }
 
@@ -26,7 +29,7 @@ export function httpMatches(matches: HttpRouteMatch[] | undefined, where: string
 function httpMatch({ path, headers, queryParams, method }: HttpRouteMatch, where: string, problems: MatchProblems): RequestMatch {
   const { type = 'PathPrefix', value = '/' } = path ?? {};
   const kind = PATH_KINDS[type] ?? (problems.rule('UnsupportedValue', `${where}.path.type`, `"${type}" is no kind of path match`) ?? 'exact');
-  if (kind === 'regex') checkRegex(value, `${where}.path.value`, problems);
+  if (kind === 'regex') checkPattern(value, `${where}.path.value`, problems);
   else if (!value.startsWith('/')) problems.rule('UnsupportedValue', `${where}.path.value`, `"${value}" does not begin with /`);
   return {
     path: { kind, value },
@@ -41,8 +44,10 @@ export function grpcMatches(matches: GrpcRouteMatch[] | undefined, where: string
   return given.map(({ method, headers = [] }, i) => {
     const at = `${where}.matches[${i}]`;
     const { type = 'Exact', service = '', method: name = '' } = method ?? {};
-    if (type !== 'Exact') problems.rule('UnsupportedValue', `${at}.method.type`, `"${type}" is not supported: only Exact is`);
-    return { service, method: name, headers: valueMatches(headers, `${at}.headers`, problems, true) };
+    const regex = type === 'RegularExpression' || undefined;
+    if (type !== 'Exact' && !regex) problems.rule('UnsupportedValue', `${at}.method.type`, `"${type}" is neither Exact nor RegularExpression`);
+    if (regex) for (const [field, value] of [['service', service], ['method', name]] as const) checkPattern(value, `${at}.method.${field}`, problems);
+    return { service, method: name, ...(regex && { regex }), headers: valueMatches(headers, `${at}.headers`, problems, true) };
   });
 }
 
@@ -53,22 +58,14 @@ function valueMatches(given: ValueMatchSpec[], where: string, problems: MatchPro
     const name = header ? written.toLowerCase() : written;
     const at = `${where}[${i}]`;
     if (type !== 'Exact' && type !== 'RegularExpression') problems.rule('UnsupportedValue', `${at}.type`, `"${type}" is neither Exact nor RegularExpression`);
-    if (type === 'RegularExpression') checkRegex(value, `${at}.value`, problems);
+    if (type === 'RegularExpression') checkPattern(value, `${at}.value`, problems);
     if (byName.has(name)) problems.field(at, `another match on "${written}" comes before it; this one is left out`);
     else byName.set(name, { name, kind: type === 'Exact' ? 'exact' : 'regex', value });
   }
   return [...byName.values()];
 }
 
-/** What RE2 and Rust have no counterpart of, and what makes a match take for ever: looking around and back. */
-const BEYOND_RE2 = /\(\?<?[=!]|\\[1-9]|\\k</;
-
-function checkRegex(value: string, where: string, problems: MatchProblems): void {
-  try {
-    RegExp(value, 'u');
-  } catch (error) {
-    problems.rule('UnsupportedValue', where, (error as Error).message);
-    return;
-  }
-  if (BEYOND_RE2.test(value)) problems.rule('UnsupportedValue', where, `"${value}" looks around or refers back, which proxies do not do`);
+function checkPattern(value: string, where: string, problems: MatchProblems): void {
+  const problem = patternProblem(value);
+  if (problem !== undefined) problems.rule('UnsupportedValue', where, problem);
 }

@@ -1,5 +1,6 @@
 import type { FaultDelay, FaultMatch, HttpFault } from '../../api/crds/http-fault.ts';
 import { parseDuration } from '../duration.ts';
+import { patternProblem } from '../pattern.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import type { PathMatch, RequestMatch } from '../authz/model.ts';
 import type { Delay, Fault, Fraction } from './model.ts';
@@ -65,11 +66,8 @@ function matchOf({ path, method, headers }: FaultMatch, where: string, problem: 
   if (kind === undefined) return problem(`${where}.path.type`, `"${type}" is no kind of path match; it matches nothing`);
   const patterns = [...(kind === 'regex' ? [value] : []), ...(headers ?? []).filter((header) => header.type === 'RegularExpression').map((header) => header.value)];
   for (const pattern of patterns) {
-    try {
-      RegExp(pattern, 'u');
-    } catch (error) {
-      return problem(where, `${(error as Error).message}; it matches nothing`);
-    }
+    const wrong = patternProblem(pattern);
+    if (wrong !== undefined) return problem(where, `${wrong}; it matches nothing`);
   }
   return {
     path: { kind, value },

@@ -2,7 +2,8 @@
 import type { Plain } from '../../lib/grpc/wire.ts';
 import type { HeaderMatch, HttpRouteMatch, PathMatch } from '../../api/gen/http_route_pb.js';
 import type { HttpMethod } from '../../api/gen/http_types_pb.js';
-import { BadPattern, equals, headerTest, methodTest, pathOf, pathTest, queryTest, takes, wholeRegex, type PathTest, type RequestTest } from '../../lib/authz/request-match.ts';
+import { equals, headerTest, methodTest, pathOf, pathTest, queryTest, takes, type PathTest, type RequestTest } from '../../lib/authz/request-match.ts';
+import { BadPattern, wholePattern } from '../../lib/pattern.ts';
 
 export { BadPattern, pathOf, takes };
 export type { PathTest };
@@ -45,13 +46,13 @@ export function compileTests(m: Plain<HttpRouteMatch>): Matcher[] {
   const method = methodName(m.method);
   if (method !== '') tests.push(methodTest(method));
   tests.push(...compileHeaders(m.headers));
-  for (const { name, value } of m.queryParams) tests.push(queryTest(name, value.case === 'regex' ? wholeRegex(value.value) : equals(value.value ?? '')));
+  for (const { name, value } of m.queryParams) tests.push(queryTest(name, value.case === 'regex' ? wholePattern(value.value) : equals(value.value ?? '')));
   return tests;
 }
 
 /** Throws BadPattern. */
 export function compileHeaders(headers: readonly Plain<HeaderMatch>[]): Matcher[] {
   return headers.map(({ name, value }) => (
-    headerTest(name, value.case === 'regex' ? wholeRegex(value.value) : equals(Buffer.from(value.value ?? []).toString('latin1')))
+    headerTest(name, value.case === 'regex' ? wholePattern(value.value) : equals(Buffer.from(value.value ?? []).toString('latin1')))
   ));
 }

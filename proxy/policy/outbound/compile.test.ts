@@ -125,6 +125,16 @@ describe('outbound policies, compiled', () => {
     assert.deepEqual(['/a.B/Get', '/a.B/Put', '/c/Get', '/c/Put', '/a.B.C/Get', '/x/y/Get'].map(find), [3, 2, 1, 0, 1, 0]);
   });
 
+  it('match gRPC by patterns, after those by name', () => {
+    const rule = (service: string, method: string, regex = true) => ({ matches: [{ rpc: { service, method, regex }, headers: [] }], filters: [] });
+    const routes = (...rules: ReturnType<typeof rule>[]) => compiled(grpcPolicy({ metadata: meta('GRPCRoute', 'g'), hosts: [], rules })).http2.entries;
+    const table = new RouteTable(routes(rule('shop\\..*', 'Get|List'), rule('', 'P.*'), rule('shop.B', '', false)), (i) => i);
+    const find = (p: string): number | null => table.find(new RequestHead('POST', 'http', 'x', p, []));
+    assert.deepEqual(['/shop.A/Get', '/shop.A/Gets', '/shop.B/Get', '/x/Put', '/x/Get', '/shop.A', '/'].map(find), [0, null, 2, 1, null, null, null]);
+    assert.throws(() => routes(rule('(', '')), PolicyError);
+    assert.throws(() => routes(rule('', '(a{0,20}){0,20}')), PolicyError);
+  });
+
   it('find the most specific server name', () => {
     const sni = (...names: string[]) => ({
       metadata: meta('TLSRoute', names.join()), rules: [{ filters: [] }],

@@ -2,6 +2,7 @@ import type { Plain } from '../../../lib/grpc/wire.ts';
 import type { GrpcRouteMatch } from '../../../api/gen/grpc_route_pb.js';
 import type { HttpRouteMatch } from '../../../api/gen/http_route_pb.js';
 import type { GrpcRoute, GrpcRoute_Retry, GrpcRoute_Rule, HttpRoute, HttpRoute_Retry, HttpRoute_Rule } from '../../../api/gen/outbound_pb.js';
+import { wholePattern } from '../../../lib/pattern.ts';
 import { compileHeaders, compilePath, compileTests, methodName, type Matcher, type PathTest } from '../route-match.ts';
 import type { Entry } from '../route-table.ts';
 import { compileDistribution } from './backends.ts';
@@ -58,13 +59,26 @@ const SERVICE = 1_000_000;
 
 /** gRPC over HTTP/2: the path is /service/method. Throws BadPattern. */
 export function grpcMatch(m: Plain<GrpcRouteMatch>): Match {
-  const { service = '', method = '' } = m.rpc ?? {};
+  const { service = '', method = '', regex = false } = m.rpc ?? {};
   const tests: Matcher[] = compileHeaders(m.headers);
   let path: PathTest = { kind: 'prefix', value: '' };
-  if (service !== '' && method !== '') path = { kind: 'exact', value: `/${service}/${method}` };
+  if (regex) path = grpcPattern(service, method);
+  else if (service !== '' && method !== '') path = { kind: 'exact', value: `/${service}/${method}` };
   else if (service !== '') path = { kind: 'test', matches: (p) => p.startsWith(`/${service}/`), weight: SERVICE + service.length };
   else if (method !== '') path = { kind: 'test', matches: (p) => p.endsWith(`/${method}`) && p.indexOf('/', 1) === p.length - method.length - 1, weight: method.length };
   return { path, tests, weights: [0, m.headers.length, 0] };
+}
+
+/** Any name is more particular, so that these come last among those that ask for one. Throws BadPattern. */
+function grpcPattern(service: string, method: string): PathTest {
+  const [ofService, ofMethod] = [service, method].map((pattern) => (pattern === '' ? () => true : wholePattern(pattern)));
+  return {
+    kind: 'test', weight: 0,
+    matches: (p) => {
+      const slash = p.indexOf('/', 1);
+      return slash > 0 && ofService!(p.slice(1, slash)) && ofMethod!(p.slice(slash + 1));
+    },
+  };
 }
 
 function httpRetry(r: Plain<HttpRoute_Retry> | undefined): RetryPolicy | null {

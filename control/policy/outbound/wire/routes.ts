@@ -44,8 +44,8 @@ export function tlsRoute(route: StreamRouteModel): MessageInitShape<typeof TlsRo
   return { ...opaqueRoute(route), snis: route.names.map(sniMatch) } as MessageInitShape<typeof TlsRouteSchema>;
 }
 
-function grpcMatch({ service, method, headers }: GrpcMatch): MessageInitShape<typeof GrpcRouteMatchSchema> {
-  return { rpc: { service, method }, headers: headers.map(headerMatch) };
+function grpcMatch({ service, method, regex, headers }: GrpcMatch): MessageInitShape<typeof GrpcRouteMatchSchema> {
+  return { rpc: { service, method, regex: regex === true }, headers: headers.map(headerMatch) };
 }
 
 /** `*.example.com` is the suffix, label by label from the right. */
