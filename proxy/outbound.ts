@@ -58,10 +58,11 @@ export class Outbound {
     }
     core.transport.track(socket, { direction: 'outbound', peer: 'src', tls: 'no_identity', no_tls_reason: 'loopback', target_addr: addrText(dst) });
     const target = this.targets.get(dst);
+    const since = core.clock.now();
     target.connections++;
     socket.once('close', () => { target.connections--; });
     target.whenReady(() => {
-      if (!socket.destroyed) this.route(socket, target, client);
+      if (!socket.destroyed) this.route(socket, target, client, core.clock.now() - since);
     }, () => {
       core.log.warn('the control plane does not say where a destination is; connection refused', { dst: addrText(dst) });
       core.metrics.tcpErrors.outbound.with({ error: 'discovery timeout' }).value++;
@@ -69,7 +70,7 @@ export class Outbound {
     });
   };
 
-  private route(socket: Socket, target: Target, client: ClientAddr): void {
+  private route(socket: Socket, target: Target, client: ClientAddr, waited: number): void {
     const { protocol } = target.routes!;
     if (protocol === 'opaque') {
       this.opaque(socket, target, Buffer.alloc(0), null, null);
@@ -80,7 +81,7 @@ export class Outbound {
     negotiate(socket, {
       clock: this.core.clock,
       first: null,
-      quietMs: quietMs(protocol === 'detect' ? target.firstWord : 'client, HTTP'),
+      quietMs: quietMs(protocol === 'detect' ? target.firstWord : 'client, HTTP', waited),
       partialMs: this.core.detectMs.outbound,
       count: this.core.reject,
       dial: (done, failed) => {

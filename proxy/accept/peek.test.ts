@@ -9,12 +9,12 @@ import { Peek } from './peek.ts';
 
 interface Peeked { counted: string[]; clock: ManualClock; socket: PassThrough; result: { kind: string; bytes: string } | null; quiet: number; peek: Peek }
 
-function peek(): Peeked {
+function peek(quietMs = 10): Peeked {
   const clock = new ManualClock(1);
   const socket = new PassThrough();
   const p = { clock, socket, result: null, quiet: 0, counted: [] } as unknown as Peeked;
   p.peek = new Peek(socket as unknown as Socket, {
-    clock, quietMs: 10, partialMs: 1_000, count: (reason) => { p.counted.push(reason); }, onQuiet: () => { p.quiet++; }, onResult: (kind, bytes) => { p.result = { kind, bytes: bytes.toString('latin1') }; },
+    clock, quietMs, partialMs: 1_000, count: (reason) => { p.counted.push(reason); }, onQuiet: () => { p.quiet++; }, onResult: (kind, bytes) => { p.result = { kind, bytes: bytes.toString('latin1') }; },
   });
   return p;
 }
@@ -48,6 +48,17 @@ describe('peek', () => {
     assert.equal(p.result, null);
     p.clock.advance(1);
     assert.deepEqual(p.result, { kind: 'opaque', bytes: 'P' });
+  });
+
+  it('asks the server at once where no time is given to the client, unless that one was there first', async () => {
+    const p = peek(0);
+    assert.equal(p.quiet, 0);
+    await new Promise((r) => { setImmediate(r); });
+    assert.equal(p.quiet, 1);
+    const q = peek(0);
+    q.peek.take();
+    await new Promise((r) => { setImmediate(r); });
+    assert.equal(q.quiet, 0);
   });
 
   it('takes an HTTP/2 preface in two', async () => {

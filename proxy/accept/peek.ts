@@ -47,7 +47,9 @@ export class Peek implements Holder {
     socket.on('error', this.onEnd);
     socket.on('close', this.onEnd);
     if (this.bytes.length > 0) this.judge();
-    else this.timer = opts.clock.after(opts.quietMs, () => opts.onQuiet());
+    else if (opts.quietMs > 0) this.timer = opts.clock.after(opts.quietMs, () => opts.onQuiet());
+    // A timer of nothing would be one of a millisecond.
+    else queueMicrotask(() => { if (!this.done) opts.onQuiet(); });
   }
 
   /** Stops looking; what has been read so far is the caller's. Nothing is called afterwards. */

@@ -6,6 +6,7 @@ import { BundleError } from '../../scripts/bundle.ts';
 import { CASES } from './cases.ts';
 import { BenchError, sleep } from './children.ts';
 import { measureLatency, type LatencyRow } from './fortio.ts';
+import { measureGreeting, type GreetingRow } from './greeting.ts';
 import { checkMachine, setStage, withPods } from './lab.ts';
 import { LoadTools } from './load.ts';
 import { measureMemory, type MemoryRow } from './memory.ts';
@@ -15,7 +16,7 @@ import { measureOpenssl, OPENSSL } from './openssl.ts';
 import { OptionError, parseOptions, type Options } from './options.ts';
 import { anonymousMb, processesWith } from './process-stats.ts';
 import { profileCases } from './profile.ts';
-import { bulkTable, latencyTable, memoryTable, speedTable } from './report.ts';
+import { bulkTable, greetingTable, latencyTable, memoryTable, speedTable } from './report.ts';
 import { runtime, type Runtime } from './runtimes.ts';
 import { measureSpeed, type Row } from './speed.ts';
 import { startSubjects, stopSubjects, type Subject } from './subjects.ts';
@@ -23,7 +24,7 @@ import { ensureTools } from './tools.ts';
 
 const log = (line: string): void => console.error(line);
 
-interface Measured { rows: Row[]; latency: LatencyRow[]; memory: MemoryRow[]; profiles: string }
+interface Measured { rows: Row[]; latency: LatencyRow[]; greetings: GreetingRow[]; memory: MemoryRow[]; profiles: string }
 
 async function measure(o: Options, pods: Pods, dir: string, binaries: MeshBinaries): Promise<Measured> {
   const runtimes: Runtime[] = [];
@@ -33,19 +34,20 @@ async function measure(o: Options, pods: Pods, dir: string, binaries: MeshBinari
   const subjects = await startSubjects(o.subjects, runtimes, { ...stage, watch: { gc: o.profile.length === 0, probe: o.profile.length > 0 } });
   await sleep(1000);
   for (const p of subjects.flatMap((s) => s.processes)) p.process.check();
-  if (o.profile.length > 0) return { rows: [], latency: [], memory: [], profiles: await profileCases(o.profile, subjects, tools, o, binaries.proxy, log) };
+  if (o.profile.length > 0) return { rows: [], latency: [], greetings: [], memory: [], profiles: await profileCases(o.profile, subjects, tools, o, binaries.proxy, log) };
   const firstBulk = o.cases.find((c) => c.bulk);
   const baseline = async (c: typeof CASES[number]): Promise<Row[]> => (c === firstBulk ? [await measureOpenssl(pods, dir, o.proxyCore, o.seconds, c)] : []);
   const rows = await measureSpeed(o.cases, subjects, tools, o, log, baseline);
   const latency = o.rates.length === 0 ? [] : await measureLatency(o.rates, subjects, pods, o.loadCore, { rounds: o.rounds, seconds: o.seconds }, log);
-  if (!o.memory) return { rows, latency, memory: [], profiles: '' };
+  const greetings = o.rates.length === 0 ? [] : await measureGreeting(subjects, pods, o.loadCore, o.rounds, log);
+  if (!o.memory) return { rows, latency, greetings, memory: [], profiles: '' };
   let running = subjects;
   const fresh = async (): Promise<Subject[]> => {
     await stopSubjects(running);
     running = await startSubjects(o.subjects, runtimes, { ...stage, watch: { gc: false, probe: false } });
     return running;
   };
-  return { rows, latency, memory: await measureMemory(fresh, tools, pods, o.loadCore, o, log), profiles: '' };
+  return { rows, latency, greetings, memory: await measureMemory(fresh, tools, pods, o.loadCore, o, log), profiles: '' };
 }
 
 /** Containers of a cluster on this machine are its processes, so their memory can be read here. */
@@ -62,7 +64,7 @@ function report(o: Options, cpu: string, m: Measured): string {
   if (m.profiles !== '') parts.push(m.profiles);
   if (m.rows.some((r) => !r.case.bulk)) parts.push(speedTable(m.rows, 'haproxy'));
   if (m.rows.some((r) => r.case.bulk)) parts.push(bulkTable(m.rows, OPENSSL));
-  if (m.latency.length > 0) parts.push(latencyTable(m.latency));
+  if (m.latency.length > 0) parts.push(latencyTable(m.latency), greetingTable(m.greetings));
   if (m.memory.length > 0) parts.push(memoryTable(m.memory, o.settleSeconds), controlPlaneMemory());
   return parts.join('\n\n');
 }

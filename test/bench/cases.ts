@@ -1,7 +1,7 @@
 /** What is measured: the shapes of load. */
 
 /** A protocol of the application, which has a port of its own everywhere on the path. */
-export type Kind = 'h1' | 'h2' | 'grpc' | 'tcp';
+export type Kind = 'h1' | 'h2' | 'grpc' | 'tcp' | 'greet';
 
 export interface LoadCase {
   name: string;

@@ -58,7 +58,7 @@ export async function measureLatency(
       };
       keep(DIRECT, await direct(rate, o.seconds), NaN);
       for (const s of subjects) {
-        await s.activate(c);
+        await s.activate(c.kind);
         if (round === 0) await attack(asApplication(loadCore), s.host, portOf(c), rate, 2);
         for (const p of s.proxies) p.takePauses();
         const result = await attack(asApplication(loadCore), s.host, portOf(c), rate, o.seconds);

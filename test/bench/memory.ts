@@ -48,7 +48,7 @@ async function underLoad(subjects: Subject[], tools: LoadTools, o: { seconds: nu
   for (const s of subjects) {
     const own = entries.filter((e) => e.subject === s);
     for (const c of LOADS) {
-      await s.activate(c);
+      await s.activate(c.kind);
       const peaks = own.map((e) => new PeakMemory([e.pid]));
       await tools.run(c, s.host, portOf(c), o.seconds);
       own.forEach((e, i) => { e.row.peaks[c.name] = peaks[i]!.stop(); });
@@ -63,7 +63,7 @@ async function underLoad(subjects: Subject[], tools: LoadTools, o: { seconds: nu
 
 /** KB that each connection adds to each process of a fresh subject. The first few are not counted: code is compiled and pools are made for them. */
 async function idleConnections(s: Subject, pods: Pods, core: number): Promise<number[]> {
-  await s.activate(LOADS[0]!);
+  await s.activate(LOADS[0]!.kind);
   const program = path.join(import.meta.dirname, 'idle-connections.ts');
   const client = new Background('the idle connections', pods.client.in(...asApplication(core), process.execPath, program, s.host, String(portOf(LOADS[0]!))));
   const memory = (): number[] => s.processes.map((p) => anonymousMb(p.process.pid));

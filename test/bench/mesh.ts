@@ -24,7 +24,7 @@ const DAY = 86_400;
 
 /** Addresses of the Services, and their ports: what the load connects to. */
 export const SERVICE = { plain: '10.96.0.10', meshed: '10.96.0.11' } as const;
-export const SERVICE_PORTS: Record<Kind, number> = { h1: 80, h2: 82, grpc: 84, tcp: 90 };
+export const SERVICE_PORTS: Record<Kind, number> = { h1: 80, h2: 82, grpc: 84, tcp: 90, greet: 92 };
 
 /** Ports of the server's pod that its inbound proxy leaves alone. */
 const SKIPPED = [...Object.values(UPSTREAM.direct), RELAY_PORT];

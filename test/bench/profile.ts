@@ -45,7 +45,7 @@ export async function profileCases(cases: LoadCase[], subjects: Subject[], tools
   for (const c of cases) {
     for (const s of subjects) {
       if (s.proxies.length === 0 || !s.takes(c)) continue;
-      await s.activate(c);
+      await s.activate(c.kind);
       await tools.run(c, s.host, portOf(c), 3);
       for (const kind of KINDS) texts.push(...await profile(kind, c, s, tools, o, places, log));
     }

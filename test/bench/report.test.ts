@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { caseNamed } from './cases.ts';
 import { allocationTree, bundlePlaces, topFunctions, tree, type CpuProfile } from './v8-profile.ts';
 import { flameGraph } from './flame.ts';
-import { bulkTable, latencyTable, median, memoryTable, speedTable } from './report.ts';
+import { bulkTable, greetingTable, latencyTable, median, memoryTable, speedTable } from './report.ts';
 import type { Sample } from './speed.ts';
 
 const sample = (o: Partial<Sample>): Sample => ({ requests: 100_000, perSecond: 1000, p50: 1, p99: NaN, errors: 0, bytes: 0, seconds: 2, cpu: 1, kernel: 0.5, pause: NaN, gcShare: NaN, ...o });
@@ -38,6 +38,11 @@ describe('bench: tables', () => {
       ({ perSecond: 1, p50, p99: 1, p999: 2, max: 3, errors: 0, pause: NaN });
     const text = latencyTable([{ subject: 'no proxy', rate: 1000, samples: [at(0.2)] }, { subject: 'mesh', rate: 1000, samples: [at(0.3), at(0.5)] }]);
     assert.deepEqual(text.split('\n').slice(2).map((l) => cells(l)[2]), ['0.200', '0.400 (+0.200)']);
+  });
+
+  it('show what is added to the wait for a greeting', () => {
+    const text = greetingTable([{ subject: 'no proxy', first: 1, times: [0.2, 0.1] }, { subject: 'mesh', first: 6, times: [0.5, 0.3, 0.4] }]);
+    assert.deepEqual(cells(text.split('\n')[3]!), ['mesh', '6.000 (+5.000)', '0.400 (+0.300)', '0.500 (+0.300)']);
   });
 
   it('show memory', () => {

@@ -1,4 +1,5 @@
 import { CONNECTIONS, DIRECT, type LatencyRow } from './fortio.ts';
+import type { GreetingRow } from './greeting.ts';
 import { IDLE_CONNECTIONS, type MemoryRow } from './memory.ts';
 import { cpuPer100k, type Row, type Sample } from './speed.ts';
 
@@ -62,6 +63,16 @@ export function latencyTable(rows: LatencyRow[]): string {
     ];
   });
   return table(['req/s', `subject, ${CONNECTIONS} connections`, 'p50 ms', 'p99 ms', 'p99.9 ms', 'max ms', 'longest GC ms', 'errors'], lines, 2);
+}
+
+/** Time to the first byte where the server speaks first, and in brackets what is added to that without a proxy. `rows` begin with no proxy. */
+export function greetingTable(rows: GreetingRow[]): string {
+  const at = (r: GreetingRow, share: number): number => r.times.toSorted((a, b) => a - b)[Math.ceil(r.times.length * share) - 1] ?? NaN;
+  const lines = rows.map((r) => [r.subject, ...[(g: GreetingRow) => g.first, (g: GreetingRow) => at(g, 0.5), (g: GreetingRow) => at(g, 0.99)].map((f) => {
+    const [own, without] = [f(r), f(rows[0]!)];
+    return r === rows[0] ? fixed(own, 3) : `${fixed(own, 3)} (${own < without ? '' : '+'}${fixed(own - without, 3)})`;
+  })]);
+  return table(['server-first, 1 connection after another', 'very first ms', 'p50 ms', 'p99 ms'], lines, 1);
 }
 
 export function memoryTable(rows: MemoryRow[], settleSeconds: number): string {

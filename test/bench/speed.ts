@@ -46,7 +46,7 @@ export async function measureSpeed(
     for (const c of cases) {
       for (const s of subjects) {
         if (!s.takes(c)) continue;
-        await s.activate(c);
+        await s.activate(c.kind);
         if (round === 0) await tools.run(c, s.host, portOf(c), 2);
         const one = await sample(s, c, tools, o.seconds);
         rows.find((r) => r.subject === s.name && r.case === c)!.samples.push(one);

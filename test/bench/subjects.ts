@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LoadCase } from './cases.ts';
+import type { Kind, LoadCase } from './cases.ts';
 import { Background } from './children.ts';
 import { HAPROXY, startHaproxy } from './haproxy.ts';
 import { MeshBinaries, ProxyProcess, SERVICE, SERVICE_PORTS, type Watch } from './mesh.ts';
@@ -15,8 +15,10 @@ export interface Subject {
   processes: { name: string; process: Background }[];
   proxies: ProxyProcess[];
   takes(c: LoadCase): boolean;
+  /** it takes bytes of any protocol */
+  takesStreams: boolean;
   /** makes the redirects of both pods lead to it */
-  activate(c: LoadCase): Promise<void>;
+  activate(kind: Kind): Promise<void>;
   /** where the load connects to */
   host: string;
 }
@@ -57,14 +59,14 @@ export function portOf(c: LoadCase): number {
 }
 
 function other(name: 'haproxy' | 'nginx' | 'codec', { pods, binaries, dir, core }: Stage): Subject {
-  const { process, port, takes } = {
-    haproxy: () => ({ process: startHaproxy(pods.client, pods.server, dir, core), port: (c: LoadCase) => HAPROXY[c.kind], takes: () => true }),
-    nginx: () => ({ process: startNginxProxy(pods.client, pods.server, dir, core), port: () => NGINX_PORT, takes: isH1 }),
-    codec: () => ({ process: startCodec(pods, core), port: () => CODEC_PORT, takes: isH1 }),
+  const { process, port, takes, takesStreams } = {
+    haproxy: () => ({ process: startHaproxy(pods.client, pods.server, dir, core), port: (kind: Kind) => HAPROXY[kind], takes: () => true, takesStreams: true }),
+    nginx: () => ({ process: startNginxProxy(pods.client, pods.server, dir, core), port: () => NGINX_PORT, takes: isH1, takesStreams: false }),
+    codec: () => ({ process: startCodec(pods, core), port: () => CODEC_PORT, takes: isH1, takesStreams: false }),
   }[name]();
   return {
-    name: name === 'codec' ? 'codec alone' : name, processes: [{ name, process }], proxies: [], takes, host: SERVICE.plain,
-    activate: async (c) => binaries.redirect(pods.client, port(c), NO_INBOUND),
+    name: name === 'codec' ? 'codec alone' : name, processes: [{ name, process }], proxies: [], takes, takesStreams, host: SERVICE.plain,
+    activate: async (kind) => binaries.redirect(pods.client, port(kind), NO_INBOUND),
   };
 }
 
@@ -85,7 +87,7 @@ async function mesh(kind: 'plain' | 'mtls', runtime: Runtime, tellRuntime: boole
   const inbound = kind === 'mtls' ? await start('server') : null;
   const proxies = inbound === null ? [outbound] : [outbound, inbound];
   return {
-    name, proxies, takes: () => true, host: kind === 'plain' ? SERVICE.plain : SERVICE.meshed,
+    name, proxies, takes: () => true, takesStreams: true, host: kind === 'plain' ? SERVICE.plain : SERVICE.meshed,
     processes: proxies.map((p, i) => ({ name: proxies.length === 1 ? name : `${name}, ${i === 0 ? 'client' : 'server'}`, process: p.process })),
     activate: async () => {
       await binaries.redirect(pods.client, outbound.outboundPort, NO_INBOUND);

@@ -7,11 +7,14 @@ import type { Pod } from './netns.ts';
 
 /** Ports of the application: reached directly, and through the server's inbound proxy. All in clear text. */
 export const UPSTREAM: Record<'direct' | 'meshed', Record<Kind, number>> = {
-  direct: { h1: 8080, h2: 8082, grpc: 8084, tcp: 8090 },
-  meshed: { h1: 9080, h2: 9082, grpc: 9084, tcp: 9090 },
+  direct: { h1: 8080, h2: 8082, grpc: 8084, tcp: 8090, greet: 8092 },
+  meshed: { h1: 9080, h2: 9082, grpc: 9084, tcp: 9090, greet: 9092 },
 };
 
-/** Starts what answers in the server's pod: nginx (HTTP), nghttpd (gRPC: it can send trailers), iperf3 (raw TCP). One thread each, on one core. */
+/** Both ends of the protocol whose server greets. */
+export const GREETING = path.join(import.meta.dirname, 'greeting-app.ts');
+
+/** Starts what answers in the server's pod: nginx (HTTP), nghttpd (gRPC: it can send trailers), iperf3 (raw TCP), and a server that greets. One thread each, on one core. */
 export function startUpstreams(pod: Pod, dir: string, core: number): Background[] {
   const on = (name: string, ...argv: string[]): Background => new Background(name, pod.in('taskset', '-c', String(core), ...argv));
   const htdocs = path.join(dir, 'htdocs');
@@ -26,6 +29,7 @@ export function startUpstreams(pod: Pod, dir: string, core: number): Background[
   return [
     on('nginx', 'nginx', '-c', nginxConfig(dir, htdocs)),
     nghttpd(UPSTREAM.direct.grpc), nghttpd(UPSTREAM.meshed.grpc),
+    on('the greeting server', process.execPath, GREETING, 'serve', String(UPSTREAM.direct.greet), String(UPSTREAM.meshed.greet)),
     on('iperf3', 'iperf3', '-s', '-p', String(UPSTREAM.direct.tcp)), on('iperf3', 'iperf3', '-s', '-p', String(UPSTREAM.meshed.tcp)),
   ];
 }
