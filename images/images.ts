@@ -39,6 +39,9 @@ const IPTABLES_PACKAGES = [
 const NON_ROOT = 65532;
 const NODE = '/usr/bin/node';
 
+/** Freed memory goes back at once, from one arena. */
+const MALLOC = ['MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=65536'];
+
 export const SPECS: Record<ImageName, ImageSpec> = {
   control: {
     name: 'control',
@@ -50,7 +53,7 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     koffi: false,
     capabilities: {},
     uid: NON_ROOT,
-    env: [],
+    env: MALLOC,
     entrypoint: [NODE, '--max-semi-space-size=1', '/app/control.mjs'],
   },
   proxy: {
@@ -67,8 +70,8 @@ export const SPECS: Record<ImageName, ImageSpec> = {
       'usr/sbin/xtables-legacy-multi': ['net_admin', 'net_raw'],
     },
     uid: PROXY_UID,
-    // XTABLES_LOCKFILE: the lock of iptables-legacy; its own place, /run, is read-only. MALLOC_: freed memory goes back at once, from one arena.
-    env: ['XTABLES_LOCKFILE=/dev/shm/xtables.lock', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=65536'],
+    // XTABLES_LOCKFILE: the lock of iptables-legacy; its own place, /run, is read-only.
+    env: ['XTABLES_LOCKFILE=/dev/shm/xtables.lock', ...MALLOC],
     // A young generation of 1 MB, since garbage is short-lived and small; compilation threads would hold memory that is used for seconds. V8 must not take a minute
     // with many requests in flight for a reason to make all later ones old from the start (pretenuring). docs/performance.md has the figures.
     entrypoint: [NODE, '--max-semi-space-size=1', '--max-old-space-size=256', '--no-concurrent-recompilation', '--no-allocation-site-pretenuring', '/app/proxy.mjs'],

@@ -43,7 +43,7 @@ function runOf({ input, output, methodKind }: DescMethod, handler: AnyHandler): 
   const framed = (message: object): Frames => ({ bytes: frame(toBinary(output, create(output, message as MessageInitShape<typeof output>))), count: 1 });
   if (methodKind === 'unary') {
     return async (call, message) => {
-      call.send(framed(await (handler(read(input, message), call) as Promise<object>)));
+      if (!call.send(framed(await (handler(read(input, message), call) as Promise<object>)))) await call.drained();
       call.complete();
     };
   }
