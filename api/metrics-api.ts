@@ -26,6 +26,8 @@ export interface TrafficMetrics {
   successRate: number | null;
   requestsPerSecond: number | null;
   latencyMs: { p50: number | null; p95: number | null; p99: number | null };
+  /** faults injected on purpose into requests for a Service; 0 for other kinds */
+  injected: { abortsPerSecond: number; delaysPerSecond: number };
   tcp: { openConnections: number; readBytesPerSecond: number; writeBytesPerSecond: number };
 }
 export interface TrafficMetricsList { kind: 'TrafficMetricsList'; apiVersion: 'metrics.kubectl-mesh.io/v1alpha1'; metadata: Record<string, never>; items: TrafficMetrics[] }

@@ -1,7 +1,7 @@
 import { BOUNDS } from './latency.ts';
 
 /** Places of the figures of a row; from LATENCY on, one per bucket, cumulative over the bounds. */
-export const FIELD = { success: 0, failure: 1, readBytes: 2, writeBytes: 3, latency: 4 } as const;
+export const FIELD = { success: 0, failure: 1, readBytes: 2, writeBytes: 3, aborted: 4, delayed: 5, latency: 6 } as const;
 export const FIELDS = FIELD.latency + BOUNDS.length;
 
 interface Step { from: number; to: number; growth: Float64Array }

@@ -177,6 +177,7 @@ describe('stat', () => {
       successRate: 0.9,
       requestsPerSecond: 10,
       latencyMs: { p50: 20 + (10 * (50 - 42)) / 20, p95: 40 + (10 * (95 - 82)) / 18, p99: 40 + (10 * (99 - 82)) / 18 },
+      injected: { abortsPerSecond: 0, delaysPerSecond: 0 },
       tcp: { openConnections: 3, readBytesPerSecond: 200, writeBytesPerSecond: 400 },
     });
   });
@@ -208,6 +209,20 @@ describe('stat', () => {
     const [service] = stat({ kind: 'service', windowMs: 10 * SECOND }, { pods: [], observed: [{ facts: pod('web-1', replica('web')), traffic: client }], now: 10 * SECOND });
     assert.equal(service?.metadata.name, 'api');
     assert.equal(service.requestsPerSecond, 5);
+    assert.deepEqual(service.injected, { abortsPerSecond: 0, delaysPerSecond: 0 });
+  });
+
+  it('tells faults from the failures of servers, for the service that was asked for', () => {
+    const client = new PodTraffic(4191);
+    const parent = { parent_group: 'core', parent_kind: 'Service', parent_namespace: 'shop', parent_name: 'api', route_kind: 'HTTPRoute', route_name: 'r' };
+    const faults = (aborts: number, delays: number) => expose(
+      ['outbound_http_faults_injected_total', { ...parent, fault: 'abort' }, aborts], ['outbound_http_faults_injected_total', { ...parent, fault: 'delay' }, delays],
+      ['outbound_http_faults_injected_total', { parent_kind: 'default', parent_namespace: '', parent_name: '', fault: 'abort' }, aborts],
+    );
+    client.ingest(faults(0, 0), 0);
+    client.ingest(faults(20, 30), 10 * SECOND);
+    const all = stat({ kind: 'service', windowMs: 10 * SECOND }, { pods: [], observed: [{ facts: pod('web-1', replica('web')), traffic: client }], now: 10 * SECOND });
+    assert.deepEqual(all.map(({ metadata, injected, successRate }) => [metadata.name, injected, successRate]), [['api', { abortsPerSecond: 2, delaysPerSecond: 3 }, null]]);
   });
 });
 

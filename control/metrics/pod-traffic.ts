@@ -25,7 +25,9 @@ interface Tracked {
   peer: Peer | undefined;
 }
 
-const NAMES = new Set(['response_total', 'response_latency_ms_bucket', 'tcp_open_connections', 'tcp_open_total', 'tcp_read_bytes_total', 'tcp_write_bytes_total']);
+/** Counted by the client's proxy for the Service that the client asked for, whether a request gets to an endpoint or not. */
+const FAULTS = 'outbound_http_faults_injected_total';
+const NAMES = new Set(['response_total', 'response_latency_ms_bucket', 'tcp_open_connections', 'tcp_open_total', 'tcp_read_bytes_total', 'tcp_write_bytes_total', FAULTS]);
 const wanted = (name: string): boolean => NAMES.has(name);
 /** Of a destination, what it is; of the connection to it, how it is secured. */
 const PEER_LABELS = /^(dst_(namespace|service|pod|deployment|statefulset|daemonset|job|cronjob|replicaset|serviceaccount)|tls|server_id|no_tls_reason)$/;
@@ -102,6 +104,7 @@ export class PodTraffic {
   /** Where a series goes; nowhere, for one that says nothing we keep. */
   #track(name: string, labels: Record<string, string>): Tracked {
     const nowhere: Tracked = { last: 0, seen: 0, gauge: false, row: undefined, peer: undefined, field: -1 };
+    if (name === FAULTS) return { ...nowhere, row: this.#faultyRow(labels), field: labels['fault'] === 'abort' ? FIELD.aborted : FIELD.delayed };
     const inbound = labels['direction'] === 'inbound';
     if (!inbound && labels['direction'] !== 'outbound') return nowhere;
     if (inbound && labels['target_port'] === this.#adminPort) return nowhere;
@@ -126,6 +129,14 @@ export class PodTraffic {
 
   #calledRow(labels: Record<string, string>): Row | undefined {
     const { dst_service: service, dst_namespace: namespace } = labels;
+    return this.#rowOf(namespace, service);
+  }
+
+  #faultyRow({ parent_kind: kind, parent_namespace: namespace, parent_name: name }: Record<string, string>): Row | undefined {
+    return kind === 'Service' ? this.#rowOf(namespace, name) : undefined;
+  }
+
+  #rowOf(namespace: string | undefined, service: string | undefined): Row | undefined {
     if (!service || !namespace) return undefined;
     const key = `${namespace}/${service}`;
     const row = this.called.get(key) ?? { history: new History(), openConnections: 0 };

@@ -24,6 +24,10 @@ export const SCHEMAS: Record<string, Schema> = {
     latencyMs: object('Milliseconds from a request to the head of its response.', {
       p50: number('Median.', true), p95: number('95th percentile.', true), p99: number('99th percentile.', true),
     }),
+    injected: object('Faults injected on purpose into requests for a Service; 0 for other kinds.', {
+      abortsPerSecond: number('Requests that were failed, per second.'),
+      delaysPerSecond: number('Requests that were delayed, per second.'),
+    }),
     tcp: object('Connections and bytes of any protocol.', {
       openConnections: number('Connections open now.'),
       readBytesPerSecond: number('Bytes read per second.'),

@@ -110,6 +110,7 @@ function render(kind: WorkloadKind, { namespace, name, total, meshed, labels, su
     successRate: known ? sum[FIELD.success]! / responses : null,
     requestsPerSecond: known ? rate(responses) : null,
     latencyMs: { p50: latency(0.5), p95: latency(0.95), p99: latency(0.99) },
+    injected: { abortsPerSecond: rate(sum[FIELD.aborted]!), delaysPerSecond: rate(sum[FIELD.delayed]!) },
     tcp: { openConnections, readBytesPerSecond: rate(sum[FIELD.readBytes]!), writeBytesPerSecond: rate(sum[FIELD.writeBytes]!) },
   };
 }

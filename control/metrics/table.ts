@@ -42,6 +42,7 @@ export function metricsTable(items: TrafficMetrics[]): Table {
     [column('Latency_P50', 'Half of the responses began within this time'), (m) => milliseconds(m.latencyMs.p50)],
     [column('Latency_P95', '95 % of the responses began within this time'), (m) => milliseconds(m.latencyMs.p95)],
     [column('Latency_P99', '99 % of the responses began within this time'), (m) => milliseconds(m.latencyMs.p99)],
+    [column('Injected', 'Requests per second that faults fail or delay on purpose; of Services', 1), ({ injected: { abortsPerSecond, delaysPerSecond } }) => perSecond(abortsPerSecond + delaysPerSecond || null)],
     [column('TCP_Conn', 'Connections open now', 1), (m) => String(m.tcp.openConnections)],
     [column('Read', 'Bytes read per second', 1), (m) => bytesPerSecond(m.tcp.readBytesPerSecond)],
     [column('Write', 'Bytes written per second', 1), (m) => bytesPerSecond(m.tcp.writeBytesPerSecond)],

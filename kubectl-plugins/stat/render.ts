@@ -6,10 +6,12 @@ const NONE = '-';
 
 /** One table; kinds are told apart by a prefix on the name when there are several. */
 export function metricsTable(items: readonly TrafficMetrics[], options: { namespaces: boolean; prefix: string; wide: boolean }): string {
+  const faulty = items.some(({ injected }) => injected.abortsPerSecond + injected.delaysPerSecond > 0);
   const columns: Column[] = [
     ...(options.namespaces ? [{ heading: 'NAMESPACE' }] : []),
     { heading: 'NAME' },
     ...['MESHED', 'SUCCESS', 'RPS', 'LATENCY_P50', 'LATENCY_P95', 'LATENCY_P99', 'TCP_CONN'].map((heading) => ({ heading, align: 'right' as const })),
+    ...(faulty ? ['ABORTED', 'DELAYED'].map((heading) => ({ heading, align: 'right' as const })) : []),
     ...(options.wide ? ['READ_BYTES/SEC', 'WRITE_BYTES/SEC'].map((heading) => ({ heading, align: 'right' as const })) : []),
   ];
   return table(columns, items.map((item) => [
@@ -20,6 +22,7 @@ export function metricsTable(items: readonly TrafficMetrics[], options: { namesp
     item.requestsPerSecond === null ? NONE : `${item.requestsPerSecond.toFixed(1)}rps`,
     ...[item.latencyMs.p50, item.latencyMs.p95, item.latencyMs.p99].map((ms) => (ms === null ? NONE : `${Math.round(ms)}ms`)),
     item.pods.meshed === 0 && item.tcp.openConnections === 0 ? NONE : String(item.tcp.openConnections),
+    ...(faulty ? [item.injected.abortsPerSecond, item.injected.delaysPerSecond].map((rate) => (rate === 0 ? NONE : `${rate.toFixed(1)}rps`)) : []),
     ...(options.wide ? [item.tcp.readBytesPerSecond, item.tcp.writeBytesPerSecond].map(bytesPerSecond) : []),
   ]));
 }
@@ -40,6 +43,8 @@ export function metricsRow(item: TrafficMetrics): Record<string, unknown> {
     latency_ms_p50: item.latencyMs.p50,
     latency_ms_p95: item.latencyMs.p95,
     latency_ms_p99: item.latencyMs.p99,
+    injected_aborts_rps: item.injected.abortsPerSecond,
+    injected_delays_rps: item.injected.delaysPerSecond,
     tcp_open_connections: item.tcp.openConnections,
     tcp_read_bytes_rate: item.tcp.readBytesPerSecond,
     tcp_write_bytes_rate: item.tcp.writeBytesPerSecond,
@@ -54,7 +59,7 @@ export function hint(items: readonly TrafficMetrics[], options: StatOptions, nam
     const more = namespace === undefined ? '' : ' Look elsewhere with -n NAMESPACE or -A.';
     return `There are no ${options.workloads.map((w) => w.plural).join(', ')} ${where}.${more}`;
   }
-  if (items.some((item) => item.successRate !== null || item.tcp.openConnections > 0)) return undefined;
+  if (items.some(({ successRate, tcp, injected }) => successRate !== null || tcp.openConnections > 0 || injected.abortsPerSecond > 0)) return undefined;
   if (items.every((item) => item.pods.meshed === 0 && item.workload.kind !== 'service')) {
     return `No traffic found: none of these is meshed. Mesh one with: kubectl annotate deploy NAME${namespace === undefined ? ' -n NAMESPACE' : ` -n ${namespace}`} kubectl-mesh.io/inject=enabled`;
   }

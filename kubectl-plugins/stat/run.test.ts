@@ -39,6 +39,13 @@ describe('kubectl mesh stat', () => {
     assert.match(cluster.requests.at(-1)!, /\?kind=deployment&window=60s$/);
   });
 
+  it('shows what faults abort and delay, where there are any', async () => {
+    serve('/namespaces/bookshop/trafficmetrics', metrics('bookshop', 'service', 'web', { injected: { abortsPerSecond: 1.5, delaysPerSecond: 0 } }), metrics('bookshop', 'service', 'books'));
+    const { out, err } = await type('svc', '-n', 'bookshop');
+    assert.equal(err(), '');
+    matchesGolden(import.meta, 'faults.txt', out());
+  });
+
   it('shows bytes with wide, namespaces with -A, and passes selector and window on', async () => {
     serve('/trafficmetrics', BARE, WEB);
     const { out } = await type('deploy', '-A', '-o', 'wide', '-l', 'app=web,tier!=db', '-t', '5m');

@@ -10,6 +10,8 @@ export function tapLine(event: TapEvent, wide: boolean): string {
   const words = [kindOf(event), `id=${event.id}`, `proxy=${event.proxyDirection === 'INBOUND' ? 'in ' : 'out'}`];
   words.push(`src=${endpoint(event.source)}`, `dst=${endpoint(event.destination)}`, `tls=${tlsOf(event)}`);
   words.push(...detail(event));
+  const { fault } = event.destination.metadata;
+  if (fault !== undefined) words.push(`injected=${fault}`);
   if (wide) words.push(...labels('src', event.source.metadata), ...labels('dst', event.destination.metadata), ...labels('rt', event.routeMeta ?? {}));
   return `${words.map(printable).join(' ')}\n`;
 }

@@ -43,6 +43,18 @@ describe('kubectl mesh tap', () => {
     return Object.assign(io, { code });
   };
 
+  it('says which exchanges a fault has hit', async () => {
+    const injected = { destination: { ip: '10.1.0.6', port: 8080, metadata: { fault: 'abort' } } };
+    cluster.on(`GET ${PATH}`, (_, answer) => {
+      stream = answer;
+      answer.writeHead(200, { 'content-type': 'application/json' });
+      for (const event of [tapEvent('1.0', response(418), injected), tapEvent('1.0', end())]) answer.write(`${JSON.stringify(event)}\n`);
+    });
+    const lines = (await type('--limit', '2')).out().split('\n');
+    assert.match(lines[0]!, /:status=418 .* injected=abort$/);
+    assert.doesNotMatch(lines[1]!, /injected/);
+  });
+
   it('prints lines as they come, until the limit', async () => {
     const { code, out } = await type('--limit', '9');
     assert.equal(code, EXIT.ok);

@@ -6,6 +6,7 @@ export function metrics(namespace: string, kind: WorkloadKind, name: string, giv
   return {
     kind: 'TrafficMetrics', apiVersion: 'metrics.kubectl-mesh.io/v1alpha1', metadata: { name, namespace }, workload: { kind, name }, pods: { total: 1, meshed: 1 },
     windowSeconds: 60, successRate: null, requestsPerSecond: null, latencyMs: { p50: null, p95: null, p99: null },
+    injected: { abortsPerSecond: 0, delaysPerSecond: 0 },
     tcp: { openConnections: 0, readBytesPerSecond: 0, writeBytesPerSecond: 0 }, ...given,
   };
 }
