@@ -6,6 +6,7 @@ import { splitAddr, unmap } from './accept/addr.ts';
 import { hosts, listenTcp, type Listening } from './accept/listen.ts';
 import { createGetOrigDst, fixedOrigDst, type GetOrigDst } from './accept/orig-dst.ts';
 import { attributes, EnvError, parseEnv, type Listen, type ProxyEnv } from './env.ts';
+import { held } from './io/held.ts';
 import { dropChunks } from './io/pool.ts';
 import { onBug } from './io/wire.ts';
 import { Log } from './log.ts';
@@ -57,7 +58,7 @@ async function main(): Promise<void> {
   proxy.start();
   log.info('listening', { outbound: env.listen.outbound.port, inbound: env.listen.inbound.port, identity: env.identity.name });
 
-  new IdleCollector(systemClock, processHeap(dropChunks)).start();
+  new IdleCollector(systemClock, processHeap(dropChunks, () => held.connections)).start();
 
   const { bug } = proxy;
   onBug(bug);

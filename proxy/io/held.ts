@@ -38,6 +38,10 @@ export class HeldBudget {
     return this.used;
   }
 
+  get connections(): number {
+    return this.holders.size;
+  }
+
   join(holder: Holder): void {
     this.holders.add(holder);
   }

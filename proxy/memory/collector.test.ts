@@ -9,8 +9,10 @@ class FakeHeap implements Heap {
   cpu = 0;
   bytes = 8 * MB;
   done: string[] = [];
+  connections = 0;
   cpuMs(): number { return this.cpu; }
   used(): number { return this.bytes; }
+  open(): number { return this.connections; }
   collect(): void {
     this.done.push('collect');
     this.bytes = 7 * MB;
@@ -64,8 +66,23 @@ describe('idle collector', () => {
     assert.deepEqual(heap.done, ['trim']);
   });
 
+  it('collects again when connections have closed, once', () => {
+    const { heap, run } = setup();
+    heap.connections = 1000;
+    run(100, 0.5, MB / 10);
+    heap.done = [];
+    run(20, 0.001);
+    assert.deepEqual(heap.done, ['collect', 'trim']);
+    heap.connections = 950;
+    run(20, 0.001);
+    assert.equal(heap.done.length, 2);
+    heap.connections = 3;
+    run(100, 0.001);
+    assert.equal(heap.done.length, 4);
+  });
+
   it('frees garbage of this process', async () => {
-    const heap = processHeap(() => {});
+    const heap = processHeap(() => {}, () => 0);
     let garbage: number[][] = Array.from({ length: 100 }, (_, i) => Array.from({ length: 10_000 }, (_, j) => i + j + 0.5));
     const before = heap.used();
     assert.equal(garbage.length, 100);

@@ -4,8 +4,10 @@ import type { Clock } from '../../lib/clock.ts';
 export interface Heap {
   /** CPU time of the process so far, milliseconds */
   cpuMs(): number;
-  /** JavaScript objects, garbage included */
+  /** JavaScript objects and what they hold outside of the heap, garbage included */
   used(): number;
+  /** connections that are open */
+  open(): number;
   /** one full collection; it may run on after the return */
   collect(): void;
   /** hands freed memory of the C library back to the system */
@@ -19,6 +21,8 @@ const QUIET_SHARE = 0.05;
 const QUIET_TICKS = 2;
 /** Growth since the last collection that makes another one worth its time. */
 const WORTH = 2 * 1024 * 1024;
+/** Connections fewer than there were since then that do: those that idle out after load become garbage, and the heap does not grow. */
+const WORTH_CLOSED = 64;
 /** A trim after each collection, and one for what does not show in the heap. */
 const TRIM_AFTER_MS = 1_000;
 
@@ -33,14 +37,15 @@ export class IdleCollector {
   private quiet = 0;
   /** something happened since the last trim */
   private busy = false;
-  private floor: number;
+  private floor = 0;
+  /** the most connections since the last collection */
+  private most = 0;
   private stopped = false;
 
   constructor(clock: Clock, heap: Heap) {
     this.clock = clock;
     this.heap = heap;
     this.cpu = heap.cpuMs();
-    this.floor = 0;
   }
 
   start(): void {
@@ -58,14 +63,16 @@ export class IdleCollector {
   private tick(): void {
     const cpu = this.heap.cpuMs();
     const share = (cpu - this.cpu) / TICK_MS;
+    const open = this.heap.open();
     this.cpu = cpu;
+    this.most = Math.max(this.most, open);
     if (share >= QUIET_SHARE) {
       this.quiet = 0;
       this.busy = true;
       return;
     }
     if (++this.quiet < QUIET_TICKS) return;
-    if (this.heap.used() - this.floor >= WORTH) this.collect();
+    if (this.heap.used() - this.floor >= WORTH || this.most - open >= WORTH_CLOSED) this.collect();
     else if (this.busy) this.trim();
   }
 
@@ -74,6 +81,7 @@ export class IdleCollector {
     this.clock.after(TRIM_AFTER_MS, () => {
       if (this.stopped) return;
       this.floor = this.heap.used();
+      this.most = this.heap.open();
       this.trim();
     });
   }

@@ -5,8 +5,8 @@ import type { Heap } from './collector.ts';
 
 type Gc = (options: { type: 'major'; execution: 'async'; flavor: 'last-resort' }) => Promise<void>;
 
-/** This process' heap; `drop` lets go of what is kept for reuse. malloc_trim is left out where koffi or glibc is not there. */
-export function processHeap(drop: () => void): Heap {
+/** This process' heap; `drop` lets go of what is kept for reuse, `open` counts connections. malloc_trim is left out where koffi or glibc is not there. */
+export function processHeap(drop: () => void, open: () => number): Heap {
   let gc: Gc | null = null;
   let trim: (() => void) | null = null;
   return {
@@ -14,7 +14,11 @@ export function processHeap(drop: () => void): Heap {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
-    used: () => v8.getHeapStatistics().used_heap_size,
+    used: () => {
+      const { used_heap_size: objects, external_memory: outside } = v8.getHeapStatistics();
+      return objects + outside;
+    },
+    open,
     // As a task of its own, without a stack to scan, and last-resort: only then V8 compacts and keeps no emptied page for itself.
     collect: () => {
       drop();
