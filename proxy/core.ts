@@ -88,8 +88,10 @@ export class Core {
     return this.ownPorts.has(dst.port) && (this.ownIps.has(dst.ip) || dst.ip.startsWith('127.') || dst.ip === '::1');
   }
 
-  detected(direction: 'inbound' | 'outbound', result: string): void {
+  /** `since`: clock.now when detection began */
+  detected(direction: 'inbound' | 'outbound', result: string, since: number): void {
     this.metrics.detect.with({ direction, result }).value++;
+    this.metrics.detectSeconds.with({ direction }).observe((this.clock.now() - since) / 1000);
   }
 
   failed(direction: 'inbound' | 'outbound', error: ProxyError): void {

@@ -35,6 +35,8 @@ interface Accepted {
   labels: Labels;
   /** the client's proxy sends elsewhere what we refuse */
   takesRefusals: boolean;
+  /** clock.now when it was accepted */
+  since: number;
 }
 
 export class Inbound {
@@ -67,7 +69,7 @@ export class Inbound {
     const dst = this.getOrigDst(socket) ?? { ip: unmap(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
     const client = clientAddr(socket.remoteAddress ?? '', socket.remotePort ?? 0);
     const labels = { tls: 'no_identity', no_tls_reason: 'not_provided_by_remote' };
-    const a: Accepted = { socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels, takesRefusals: false };
+    const a: Accepted = { socket, client, app: dst, peer: { ip: client.ip, tls: false, identity: '' }, labels, takesRefusals: false, since: this.core.clock.now() };
     if (dst.port === this.port) this.sniff(a, true);
     else this.whenKnown(a, () => this.sniff(a, true));
   };
@@ -120,7 +122,7 @@ export class Inbound {
           return;
         }
         if (serverFirst) this.firstWords.set(a.app.port, 'server');
-        core.detected('inbound', serverFirst ? 'server first' : 'opaque');
+        core.detected('inbound', serverFirst ? 'server first' : 'opaque', a.since);
         this.opaque(a, bytes, early);
       },
       onEof: () => a.socket.destroy(),
@@ -152,7 +154,7 @@ export class Inbound {
       return;
     }
     this.firstWords.set(a.app.port, 'client, HTTP');
-    core.detected('inbound', version === 1 ? 'http/1' : 'http/2');
+    core.detected('inbound', version === 1 ? 'http/1' : 'http/2', a.since);
     core.transport.track(a.socket, { direction: 'inbound', peer: 'src', ...a.labels, target_port: String(a.app.port) });
     core.serve(a.socket, version, this.stacks.connection({ app: a.app, client: { tls: a.peer.tls, identity: a.peer.identity }, labels: a.labels, takesRefusals: a.takesRefusals }, a.client), bytes);
   }

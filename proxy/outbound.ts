@@ -76,6 +76,7 @@ export class Outbound {
       this.opaque(socket, target, Buffer.alloc(0), null, null);
       return;
     }
+    const since = this.core.clock.now() - waited;
     let sni: string | null = null;
     let dialled: TcpStack | null = null;
     negotiate(socket, {
@@ -95,7 +96,7 @@ export class Outbound {
           return;
         }
         target.firstWord = 'client, HTTP';
-        this.core.detected('outbound', version === 1 ? 'http/1' : 'http/2');
+        this.core.detected('outbound', version === 1 ? 'http/1' : 'http/2', since);
         this.core.serve(socket, version, version === 1 ? http1(target, client) : http2(target, client), bytes);
       },
       onTls: (name) => {
@@ -104,7 +105,7 @@ export class Outbound {
       },
       onOpaque: (bytes, early, serverFirst) => {
         if (serverFirst) target.firstWord = 'server';
-        this.core.detected('outbound', sni !== null ? 'tls' : serverFirst ? 'server first' : 'opaque');
+        this.core.detected('outbound', sni !== null ? 'tls' : serverFirst ? 'server first' : 'opaque', since);
         this.opaque(socket, target, bytes, sni, early === null ? null : { server: early, stack: dialled! });
       },
       onEof: () => socket.destroy(),

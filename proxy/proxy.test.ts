@@ -50,6 +50,7 @@ for (const transportHeader of [true, false]) {
       const out = (await get(mesh.client.adminPort, '/metrics')).body;
       const inn = (await get(mesh.server.adminPort, '/metrics')).body;
       assert.match(out, new RegExp(`response_total\\{direction="outbound"[^}]*dst_pod="server-1"[^}]*tls="true",server_id="${SERVER_ID}"[^}]*status_code="200",classification="success"\\} 1`));
+      for (const [text, direction] of [[out, 'outbound'], [inn, 'inbound']] as const) assert.match(text, new RegExp(`tcp_detect_http_duration_seconds_count\\{direction="${direction}"\\} [1-9]`));
       assert.match(inn, new RegExp(`response_total\\{direction="inbound",tls="true",client_id="${CLIENT_ID}"[^}]*classification="success"\\} 1`));
     });
 

@@ -36,6 +36,11 @@ export class Balancer {
   readonly clock: Clock;
   /** endpoints that the breaker has taken out since takeCounts */
   private ejections = 0;
+  /** endpoints that came and went since then */
+  private added = 0;
+  private removed = 0;
+  /** told of each exchange that waited for an endpoint, and how long: milliseconds */
+  onWaited: ((ms: number) => void) | null = null;
   closed = false;
   private readonly config: BalancerConfig;
   private readonly owner: EndpointOwner;
@@ -60,7 +65,7 @@ export class Balancer {
     };
     this.gate = new Gate({
       clock: this.clock, capacity: config.settings.capacity, failFastMs: config.settings.failFastMs, name,
-      retryAt: () => this.retryAt(), why: () => this.noEndpoint(),
+      retryAt: () => this.retryAt(), why: () => this.noEndpoint(), waited: (ms) => this.onWaited?.(ms),
     });
     config.made?.(this);
   }
@@ -70,9 +75,9 @@ export class Balancer {
   }
 
   /** What has happened since the last call. */
-  takeCounts(): { ejections: number; failFasts: number } {
-    const counts = { ejections: this.ejections, failFasts: this.gate.shuts };
-    this.ejections = this.gate.shuts = 0;
+  takeCounts(): { ejections: number; failFasts: number; added: number; removed: number } {
+    const counts = { ejections: this.ejections, failFasts: this.gate.shuts, added: this.added, removed: this.removed };
+    this.ejections = this.gate.shuts = this.added = this.removed = 0;
     return counts;
   }
 
@@ -93,6 +98,7 @@ export class Balancer {
       const old = this.byAddr.get(key);
       if (old !== undefined && JSON.stringify(old.info) === JSON.stringify(info)) continue;
       old?.pool.drain();
+      this.added++;
       this.byAddr.set(key, new Endpoint(info, this.owner));
     }
     this.changed();
@@ -102,7 +108,7 @@ export class Balancer {
     for (const a of addrs) {
       const key = addrText(a);
       this.byAddr.get(key)?.pool.drain();
-      this.byAddr.delete(key);
+      if (this.byAddr.delete(key)) this.removed++;
     }
     this.changed();
   }

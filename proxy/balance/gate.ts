@@ -13,9 +13,11 @@ export interface GateConfig {
   retryAt: () => number;
   /** what those are told who waited in vain */
   why: () => ProxyError;
+  /** told of each that waited, in vain or not, and how long: milliseconds */
+  waited: (ms: number) => void;
 }
 
-interface Waiting { retry: () => void; failed: (e: ProxyError) => void }
+interface Waiting { retry: () => void; failed: (e: ProxyError) => void; since: number }
 
 const MIN_PAUSE_MS = 5;
 
@@ -50,8 +52,9 @@ export class Gate {
       failed(new ProxyError('LOAD_SHED', `${this.queue.length} requests wait for an endpoint of ${name}`));
       return () => {};
     }
-    if (this.shutAt < 0) this.shutAt = clock.now();
-    const w: Waiting = { retry, failed };
+    const since = clock.now();
+    if (this.shutAt < 0) this.shutAt = since;
+    const w: Waiting = { retry, failed, since };
     this.queue.push(w);
     this.arm();
     return () => {
@@ -62,13 +65,17 @@ export class Gate {
 
   /** An endpoint can be used: everybody goes on. */
   open(): void {
+    const { clock, waited } = this.config;
     this.failFast = false;
     this.shutAt = -1;
-    this.config.clock.cancel(this.timer);
+    clock.cancel(this.timer);
     this.timer = null;
     const batch = this.queue;
     this.queue = [];
-    for (const w of batch) w.retry();
+    for (const w of batch) {
+      waited(clock.now() - w.since);
+      w.retry();
+    }
   }
 
   private arm(): void {
@@ -83,17 +90,24 @@ export class Gate {
 
   private due(): void {
     this.timer = null;
-    const { clock, failFastMs, retryAt, why } = this.config;
+    const { clock, failFastMs, retryAt, why, waited } = this.config;
     const now = clock.now();
     // Whoever tries finds either the endpoint or its way back here.
-    while (this.queue.length > 0 && retryAt() <= now) this.queue.shift()!.retry();
+    while (this.queue.length > 0 && retryAt() <= now) {
+      const w = this.queue.shift()!;
+      waited(now - w.since);
+      w.retry();
+    }
     if (this.queue.length > 0 && now >= this.shutAt + failFastMs) {
       this.failFast = true;
       this.shuts++;
       const batch = this.queue;
       this.queue = [];
       const error = why();
-      for (const w of batch) w.failed(error);
+      for (const w of batch) {
+        waited(now - w.since);
+        w.failed(error);
+      }
     }
     this.arm();
   }

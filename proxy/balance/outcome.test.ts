@@ -248,7 +248,10 @@ describe('the gate', () => {
     t.clock.advance(1);
     assert.equal(waits.errors[0]?.code, 'FAIL_FAST');
     assert.deepEqual([t.send().errors[0]?.code, t.balancer.state().failFast], ['FAIL_FAST', true]);
-    assert.match(t.registry.expose(), /gate_open\{backend="svc"\} 0/);
+    const said = t.registry.expose();
+    for (const line of [
+      'queue_gate_open{backend="svc"} 0', 'p2c_endpoints{backend="svc"} 1', 'p2c_updates_total{backend="svc",op="Add"} 1', 'queue_latency_seconds_sum{backend="svc"} 3', 'queue_latency_seconds_count{backend="svc"} 1',
+    ]) assert.ok(said.includes(`outbound_http_balancer_${line}\n`), line);
     t.clock.advance(5000);
     const probe = t.send();
     assert.equal(t.send().errors[0]?.code, 'FAIL_FAST', 'the probe is one request');

@@ -33,11 +33,15 @@ export interface Metrics extends RequestMetrics {
   inboundBadPolicies: CounterFamily;
   rejected: CounterFamily;
   detect: CounterFamily;
+  detectSeconds: HistogramFamily;
   retries: CounterFamily;
   bugs: CounterFamily;
   /** of outbound routes */
   routes: RouteMetrics;
 }
+
+/** Seconds. */
+const DETECT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 10];
 
 export function createMetrics(registry = new Registry()): Metrics {
   const r = registry;
@@ -71,6 +75,7 @@ export function createMetrics(registry = new Registry()): Metrics {
     rateLimited: r.counter('inbound_http_local_ratelimit_total', 'Inbound requests beyond a rate limit of the port.'),
     rejected: r.counter('proxy_rejected_total', 'Messages and connections that a parser or a limit rejected, by reason.'),
     detect: r.counter('tcp_detect_http_results_total', 'Outcomes of protocol detection.'),
+    detectSeconds: r.histogram('tcp_detect_http_duration_seconds', 'Time from a connection to the outcome of protocol detection, in seconds.', DETECT_BUCKETS),
     control: {
       registry,
       requests: r.counter('control_request_total', 'Calls to the control plane.'),
