@@ -27,10 +27,11 @@ for (const transportHeader of [true, false]) {
     before(async () => {
       app = http.createServer((req, res) => {
         seen.push(req);
+        if (req.url === '/undated') res.sendDate = false;
         req.pipe(res.writeHead(200, { 'x-app': 'yes' }));
       });
       await new Promise<void>((r) => { app.listen(0, '127.0.0.1', r); });
-      mesh = await startPair((app.address() as net.AddressInfo).port, { transportHeader });
+      mesh = await startPair((app.address() as net.AddressInfo).port, { transportHeader, env: { MESH_PROXY_VIA: 'mesh' } });
     });
     after(async () => {
       await mesh.close();
@@ -52,6 +53,18 @@ for (const transportHeader of [true, false]) {
       assert.match(out, new RegExp(`response_total\\{direction="outbound"[^}]*dst_pod="server-1"[^}]*tls="true",server_id="${SERVER_ID}"[^}]*status_code="200",classification="success"\\} 1`));
       for (const [text, direction] of [[out, 'outbound'], [inn, 'inbound']] as const) assert.match(text, new RegExp(`tcp_detect_http_duration_seconds_count\\{direction="${direction}"\\} [1-9]`));
       assert.match(inn, new RegExp(`response_total\\{direction="inbound",tls="true",client_id="${CLIENT_ID}"[^}]*classification="success"\\} 1`));
+    });
+
+    it('are two hops to Max-Forwards, date what has no date, and stand in Via where they have a name', async () => {
+      const trace = async (hops: string): Promise<string> => (await get(mesh.client.outboundPort, '/', { method: 'TRACE', headers: { host: 'web.test', 'max-forwards': hops } })).body;
+      assert.match(await trace('0'), /^TRACE \/ HTTP\/1\.1\r\nhost: web\.test\r\nmax-forwards: 0\r\n/);
+      assert.match(await trace('1'), /\r\nmax-forwards: 0\r\nvia: 1\.1 mesh\r\n/);
+      assert.equal(seen.length, 0);
+      await trace('2');
+      assert.deepEqual([seen[0]!.headers['max-forwards'], seen[0]!.headers.via], ['0', '1.1 mesh, 1.1 mesh']);
+      const { headers } = await get(mesh.client.outboundPort, '/undated');
+      assert.match(headers.date!, /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
+      assert.equal(headers.via, '1.1 mesh, 2.0 mesh');
     });
 
     it('carry HTTP/2 as it is, with trailers', async () => {

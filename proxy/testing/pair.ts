@@ -57,20 +57,20 @@ async function listen(): Promise<{ server: net.Server; port: number }> {
 export interface Mesh { control: TestControlPlane; client: Running; server: Running; close(): Promise<void> }
 
 /** A pair whose Service has one endpoint: `appPort` on loopback behind the server's proxy. */
-export async function startPair(appPort: number, options: { opaque?: boolean; transportHeader?: boolean; inbound?: TestControlPlane['inbound'] } = {}): Promise<Mesh> {
+export async function startPair(appPort: number, options: { opaque?: boolean; transportHeader?: boolean; inbound?: TestControlPlane['inbound']; env?: Record<string, string> } = {}): Promise<Mesh> {
   const control = new TestControlPlane();
   await control.start();
   if (options.inbound !== undefined) control.inbound = options.inbound;
   if (options.opaque === true) control.opaquePorts.add(appPort);
   const header = options.transportHeader !== false;
-  const server = await startProxy(control, SERVER_ID, header ? null : { ip: '127.0.0.1', port: appPort });
+  const server = await startProxy(control, SERVER_ID, header ? null : { ip: '127.0.0.1', port: appPort }, SERVICE, options.env);
   control.services.set(`${SERVICE.ip}:${SERVICE.port}`, {
     opaque: options.opaque === true,
     endpoints: [header
       ? { ip: '127.0.0.1', port: appPort, identity: SERVER_ID, transportPort: server.inboundPort, labels: { pod: 'server-1' } }
       : { ip: '127.0.0.1', port: server.inboundPort, identity: SERVER_ID, labels: { pod: 'server-1' } }],
   });
-  const client = await startProxy(control, CLIENT_ID, null);
+  const client = await startProxy(control, CLIENT_ID, null, SERVICE, options.env);
   return {
     control, client, server,
     close: async () => {
