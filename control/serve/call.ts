@@ -31,6 +31,9 @@ export interface Outgoing {
 const MAX_REQUEST_BYTES = 256 * 1024;
 const HEADERS = { ':status': constants.HTTP_STATUS_OK, 'content-type': 'application/grpc+proto' } as const;
 const nothing = (): void => undefined;
+/** Made once: an error costs a stack trace, and these are of every call. */
+const GONE = new ConnectError('the client has ended the call', Code.Canceled);
+const COMPLETE = new ConnectError('the call is complete', Code.Canceled);
 /**
  * A long message goes out in pieces, each once the one before has left: for a longer write Node's TLS takes a buffer of that size and keeps it for the life of
  * the connection (set_allocate_tls_hint, from 16 KB on). The first message of a Service with a thousand endpoints cost 290 KB of memory a client.
@@ -57,7 +60,7 @@ export class ServerCall implements CallContext, Outgoing {
     this.caller = caller;
     this.#unmeant = unmeant;
     stream.on('error', nothing);
-    stream.once('close', () => this.#end(new ConnectError('the client has ended the call', Code.Canceled)));
+    stream.once('close', () => this.#end(GONE));
   }
 
   /** Calls back with the one message of the request, once it is complete. */
@@ -166,7 +169,7 @@ export class ServerCall implements CallContext, Outgoing {
       stream.respond({ ...HEADERS, ...trailers }, { endStream: true });
       this.#release();
     }
-    this.#end(error ?? new ConnectError('the call is complete', Code.Canceled));
+    this.#end(error ?? COMPLETE);
   }
 
   /** An answer given before the whole request came must not leave the client waiting for a window to send the rest in (RFC 9113 8.1). */

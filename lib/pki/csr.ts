@@ -14,11 +14,16 @@ const URI = 0x86;
  * Stock Linkerd control planes refuse a URI SAN: leave `uri` out for them. Ours puts the SPIFFE ID into the leaf either way.
  */
 export function createCsr(privateKey: KeyObject, dnsName: string, uri?: string): Buffer {
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const info = requestInfo(publicKey, dnsName, uri);
+  return sequence(info, sequence(oid(ECDSA_WITH_SHA256)), bitString(sign('sha256', info, { key: privateKey, dsaEncoding: 'der' })));
+}
+
+/** The part that is signed. `publicKey` is a SubjectPublicKeyInfo in DER. */
+export function requestInfo(publicKey: Uint8Array, dnsName: string, uri?: string): Buffer {
   const names = [tlv(DNS_NAME, Buffer.from(dnsName, 'latin1'))];
   if (uri !== undefined) names.push(tlv(URI, Buffer.from(uri, 'latin1')));
   const extensions = sequence(sequence(oid(SUBJECT_ALT_NAME), TRUE, octetString(sequence(...names))));
   const attributes = tlv(0xa0, sequence(oid(EXTENSION_REQUEST), set(extensions)));
-  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const info = sequence(smallInteger(0), sequence(), publicKey, attributes);
-  return sequence(info, sequence(oid(ECDSA_WITH_SHA256)), bitString(sign('sha256', info, { key: privateKey, dsaEncoding: 'der' })));
+  return sequence(smallInteger(0), sequence(), publicKey, attributes);
 }
