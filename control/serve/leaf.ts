@@ -31,6 +31,8 @@ export interface LeafDeps {
 const CALL_TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 10_000;
+/** Nothing is served before the first certificate, and mesh-identity starts at the same time as the others. */
+const MAX_FIRST_RETRY_MS = 1000;
 
 /** Identity of the ServiceAccount that a token is for, read from its claims. Nothing is decided by it: mesh-identity reviews the token. */
 export function identityOfToken(token: string, config: MeshConfig): string {
@@ -71,11 +73,11 @@ export function meshIdentity(env: ControlEnv, deps: LeafDeps): MeshIdentity {
   }
 
   async function run(): Promise<void> {
-    const pause = backoff(random, FIRST_RETRY_MS, MAX_RETRY_MS);
+    let pause = backoff(random, FIRST_RETRY_MS, MAX_FIRST_RETRY_MS);
     while (!stopping.signal.aborted) {
       try {
         const credentials = await once();
-        pause.reset();
+        pause = backoff(random, FIRST_RETRY_MS, MAX_RETRY_MS);
         holder.set(credentials);
         log.info({ identity: credentials.name, notAfter: new Date(credentials.notAfter).toISOString() }, 'certificate issued');
         renewal = new AbortController();

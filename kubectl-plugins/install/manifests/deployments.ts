@@ -105,7 +105,7 @@ function container(config: MeshConfig, workload: Workload): V1Container {
     env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],
     startupProbe: { httpGet: { path: '/live', port: PORT_NAMES.admin }, periodSeconds: 1, failureThreshold: 60 },
     livenessProbe: { httpGet: { path: '/live', port: PORT_NAMES.admin }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
-    readinessProbe: { httpGet: { path: '/ready', port: PORT_NAMES.admin }, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 },
+    readinessProbe: { httpGet: { path: '/ready', port: PORT_NAMES.admin }, periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 5 },
     resources: { requests: workload.requests },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
     terminationMessagePolicy: 'FallbackToLogsOnError',
