@@ -82,6 +82,18 @@ describe('certificate authority', () => {
     assert.equal(chained.notAfter, parseCertificates(lower.certificate, 'lower')[0]!.validToDate.getTime());
   });
 
+  it('makes leaves that openssl verifies under an issuer whose key identifier was made in another way than ours', async () => {
+    // As cert-manager's: not the SHA-1 of the key (RFC 7093).
+    const identifier = await openssl(['req', '-x509', '-new', '-config', 'config', '-key', 'issuer.key', '-CA', 'root.pem', '-CAkey', 'root.key', '-subj', '/CN=issuer', '-days', '365'], {
+      'issuer.key': issuer.key, 'root.pem': root.certificate, 'root.key': root.key,
+      config: '[req]\ndistinguished_name=dn\nx509_extensions=ca\n[dn]\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=0092B969548DB5D0B2F00940B159470C18DEB27D\n',
+    });
+    const now = parseCertificates(identifier, 'the issuer')[0]!.validFromDate.getTime() + 1000;
+    const leaf = await leafOf(await Authority.load({ ...issuer, certificate: identifier }, root.certificate, now), now);
+    const files = { root: root.certificate, issuer: identifier, leaf: toPem(leaf.der) };
+    assert.equal(await openssl(['verify', '-x509_strict', '-attime', String(now / 1000), '-CAfile', 'root', '-untrusted', 'issuer', 'leaf'], files), 'leaf: OK\n');
+  });
+
   it('bridges two roots: who trusts either of them verifies what the new one signed', async () => {
     const next = await createRoot({ commonName: 'root.mesh-system.cluster.local', unit: '2', days: 3650, now: NOW });
     const under = await createIssuer(next, { commonName: 'identity', unit: '2', days: 365, now: NOW });

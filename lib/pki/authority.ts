@@ -79,6 +79,15 @@ async function caExtensions(publicKey: x509.PublicKey, pathLength: number | unde
   ];
 }
 
+/**
+ * Names the key of the certificate above by that one's own identifier, however it was made: OpenSSL refuses a pair that differs, and only some authorities hash the
+ * key with SHA-1 (RFC 5280 4.2.1.1, RFC 7093).
+ */
+function authorityKeyIdentifier(above: x509.X509Certificate): Promise<x509.AuthorityKeyIdentifierExtension> {
+  const own = above.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
+  return own === undefined ? x509.AuthorityKeyIdentifierExtension.create(above.publicKey) : Promise.resolve(new x509.AuthorityKeyIdentifierExtension(own));
+}
+
 function publicHalf(key: KeyObject): x509.PublicKey {
   return new x509.PublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 }
@@ -122,7 +131,7 @@ export async function createIssuer(parent: PemPair, options: CaOptions & { pathL
     signingAlgorithm: algorithmOf(parentKey, 'the parent key'),
     publicKey,
     signingKey: await signingKey(parentKey, 'the parent key'),
-    extensions: [...await caExtensions(publicKey, options.pathLength ?? 0), await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)],
+    extensions: [...await caExtensions(publicKey, options.pathLength ?? 0), await authorityKeyIdentifier(issuer)],
   });
   return { certificate: `${certificate.toString('pem')}\n`, key: keyPem(privateKey) };
 }
@@ -146,7 +155,7 @@ export async function crossSign(root: string, signer: PemPair, now: number): Pro
     signingAlgorithm: algorithmOf(signerKey, 'the key of the signing root'),
     publicKey: subject.publicKey,
     signingKey: await signingKey(signerKey, 'the key of the signing root'),
-    extensions: [...await caExtensions(subject.publicKey, undefined), await x509.AuthorityKeyIdentifierExtension.create(above.publicKey)],
+    extensions: [...await caExtensions(subject.publicKey, undefined), await authorityKeyIdentifier(above)],
   });
   return `${certificate.toString('pem')}\n`;
 }
@@ -184,7 +193,7 @@ export class Authority {
     if (depth !== -1) throw new Error(`certificate ${depth + 1} of the issuer's chain allows fewer CAs below it (path length) than there are`);
     const beside = chain.filter((c) => !path.some((on) => on.raw.equals(c.raw)) && !c.checkIssued(c) && now <= notAfter(c));
     const parsed = new x509.X509Certificate(certificate.raw);
-    const keyIdentifier = await x509.AuthorityKeyIdentifierExtension.create(parsed.publicKey);
+    const keyIdentifier = await authorityKeyIdentifier(parsed);
     const hash = algorithmOf(key, 'the issuer key').hash === 'SHA-384' ? 'sha384' : 'sha256';
     return new Authority(path, beside, { key, name: Buffer.from(parsed.subjectName.toArrayBuffer()), keyIdentifier: Buffer.from(keyIdentifier.rawData), hash });
   }
