@@ -9,9 +9,9 @@ import { identityStatus } from '../../shared/identity-status.ts';
 import { KINDS } from '../../shared/kinds.ts';
 import { CheckFailure, type Category, type CheckContext } from '../types.ts';
 
-/** How long before its end a certificate that somebody has to replace by hand is worth a warning. */
+/** How long before its end a certificate that somebody has to replace by hand is worth a warning, at most. */
 const SOON_MS = 60 * 86_400_000;
-/** What rotates by itself is replaced at two thirds of its life: with less than a quarter left, it was not. */
+/** What rotates by itself, in the mesh or in cert-manager, is replaced at two thirds of its life: with less than a quarter left, it was not. */
 const LATE_SHARE = 1 / 4;
 const MINUTE_MS = 60_000;
 /** The kubelet brings a bundle within about 90 s. */
@@ -134,7 +134,8 @@ function inTime({ io }: CheckContext, status: IdentityStatus | undefined, certif
     const rotated = byItself.has(certificate.fingerprint256.replaceAll(':', '').toLowerCase());
     // A retiring anchor goes before it ends, or is of no use any more when it does.
     if (!rotated && status?.anchors.some((a) => a.role === 'retiring' && certificate.fingerprint256.replaceAll(':', '').toLowerCase() === a.fingerprint)) continue;
-    if (to - now < (rotated ? (to - from) * LATE_SHARE : SOON_MS)) {
+    const late = (to - from) * LATE_SHARE;
+    if (to - now < (rotated ? late : Math.min(late, SOON_MS))) {
       throw new CheckFailure(`${subjectOf(certificate)} expires on ${isoDate(certificate.validToDate)}${rotated ? ', and should have been replaced at two thirds of its life' : ''}`);
     }
   }
