@@ -7,7 +7,7 @@ import { badRequest } from '../aggregated/status.ts';
 export interface TapSpec {
   /** exchanges per second, over all pods */
   maxRps: number;
-  match: Init<ObserveRequest_Match> | undefined;
+  match: Init<ObserveRequest_Match>;
 }
 
 const DEFAULT_MAX_RPS = 100;
@@ -57,14 +57,14 @@ export function readSpec(query: URLSearchParams, namespace: string): TapSpec {
 
   const rps = get('maxRps') ?? String(DEFAULT_MAX_RPS);
   if (!/^\d{1,5}$/.test(rps) || Number(rps) < 1 || Number(rps) > MOST_RPS) throw badRequest(`maxRps "${rps}" is not a number from 1 to ${MOST_RPS}`);
-  return { maxRps: Number(rps), match: matches.length === 0 ? undefined : { match: { case: 'all', value: { matches } } } };
+  return { maxRps: Number(rps), match: { match: { case: 'all', value: { matches } } } };
 }
 
-/** The call to one of `pods` proxies: its share of the rate, and header fields too. */
+/** The call to one of `pods` proxies: its share of the rate, and header fields too. A stock linkerd2-proxy refuses one without a match. */
 export function observeRequest({ maxRps, match }: TapSpec, pods: number): Init<ObserveRequest> {
   return {
     limit: Math.max(1, Math.floor(maxRps / Math.max(1, pods))),
-    ...(match !== undefined && { match }),
+    match,
     extract: { extract: { case: 'http', value: { extract: { case: 'headers', value: {} } } } },
   };
 }

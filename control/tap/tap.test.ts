@@ -66,7 +66,7 @@ describe('tap: what is asked', () => {
 
   it('nothing asked is everything, at a hundred a second', () => {
     const spec = readSpec(query(''), 'shop');
-    assert.deepEqual([spec.maxRps, spec.match], [100, undefined]);
+    assert.deepEqual([spec.maxRps, spec.match], [100, { match: { case: 'all', value: { matches: [] } } }]);
     assert.equal(observeRequest({ ...spec, maxRps: 1 }, 50).limit, 1);
   });
 
@@ -181,7 +181,7 @@ describe('tap: all pods of a workload', () => {
   });
 
   const start = (observePod: ObservePod, signal: AbortSignal, emit: (e: TapEvent) => void = () => {}, name = 'api'): ReturnType<typeof tap> => tap({
-    kind: 'deployment', namespace: 'shop', name, spec: { maxRps: 10, match: undefined }, directory, observe: observePod, clock: systemClock, signal, emit,
+    kind: 'deployment', namespace: 'shop', name, spec: { maxRps: 10, match: {} }, directory, observe: observePod, clock: systemClock, signal, emit,
   });
   const running: ObservePod = (_pod, { opened, signal }) => {
     opened();
