@@ -48,6 +48,8 @@ export const TOKEN_AUDIENCE = 'identity.kubectl-mesh.io';
 
 /** Container names in an injected pod. */
 export const CONTAINERS = { init: 'mesh-init', proxy: 'mesh-proxy' } as const;
+/** Container of a stock linkerd2-proxy, in a pod that runs one under this control plane. */
+export const STOCK_PROXY = 'linkerd-proxy';
 export const PROXY_UID = 2102;
 
 /** Labels. */

@@ -1,8 +1,8 @@
 import type { MeshConfig } from '../../api/config.ts';
-import { CONTAINERS, identityName, LABELS } from '../../api/names.ts';
+import { identityName, LABELS } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
-import type { Container, Pod, Service } from '../../lib/kube/types.ts';
-import { allContainers, annotation, skipsProxy } from '../../lib/mesh/pods.ts';
+import type { Pod, Service } from '../../lib/kube/types.ts';
+import { annotation, proxyOf, skipsProxy } from '../../lib/mesh/pods.ts';
 import { portSet } from '../../lib/mesh/port-set.ts';
 import { servicePort } from '../../lib/mesh/service-port.ts';
 import type { ClusterView } from './view.ts';
@@ -67,9 +67,4 @@ export function podIdentity(pod: Pod, config: MeshConfig): string {
 
 export function serviceAccountOf(pod: Pod): string {
   return pod.spec.serviceAccountName ?? 'default';
-}
-
-/** The proxy's container, ours or a stock linkerd2-proxy that runs under this control plane. */
-function proxyOf(pod: Pod): Container | undefined {
-  return allContainers(pod).find((c) => c.name === CONTAINERS.proxy || c.name === 'linkerd-proxy');
 }

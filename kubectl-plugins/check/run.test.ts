@@ -12,12 +12,12 @@ const options = (given: Partial<CheckOptions> = {}): CheckOptions => ({
   target: { kubeconfig: undefined, context: undefined, as: undefined, asGroups: [] }, pre: false, waitMs: 0, namespace: undefined, output: 'table', ...given,
 });
 
-function meshedPod(name: string, version: string, ready: boolean): KubeObject {
+function meshedPod(name: string, version: string, ready: boolean, container = 'mesh-proxy'): KubeObject {
   const pod: Pod = {
     apiVersion: 'v1', kind: 'Pod',
     metadata: { name, namespace: 'web', labels: { 'kubectl-mesh.io/control-plane-ns': 'mesh-system' }, annotations: { 'kubectl-mesh.io/proxy-version': version } },
-    spec: { containers: [] },
-    status: { phase: 'Running', initContainerStatuses: [{ name: 'mesh-proxy', ready }] },
+    spec: { containers: [], initContainers: [{ name: container }] },
+    status: { phase: 'Running', initContainerStatuses: [{ name: container, ready }] },
   };
   return pod;
 }
@@ -38,7 +38,7 @@ describe('kubectl mesh check', () => {
 
   it('is content with a working mesh', async () => {
     await installInto(cluster);
-    cluster.put(meshedPod('web-1', '0.1.0', true), anchorsCopy());
+    cluster.put(meshedPod('web-1', '0.1.0', true), meshedPod('stock', '2.20', true, 'linkerd-proxy'), anchorsCopy());
     const io = testIo();
     assert.equal(await run(io, cluster.deps, options()), 0);
     matchesGolden(import.meta, 'healthy.txt', io.out());

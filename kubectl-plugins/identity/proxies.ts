@@ -1,10 +1,10 @@
 /** Every proxy's certificate, asked of the proxy through the API server. */
 import { X509Certificate } from 'node:crypto';
 import type { IdentityReport } from '../../api/identity-status.ts';
-import { CONTAINERS } from '../../api/names.ts';
 import { PORTS } from '../../api/ports.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import type { Pod } from '../../lib/kube/types.ts';
+import { proxyOf, runsStockProxy } from '../../lib/mesh/pods.ts';
 import { certificatesOf } from '../../lib/pki/pem.ts';
 import { isoDate } from '../shared/certificates.ts';
 import { messageOf } from '../shared/errors.ts';
@@ -38,8 +38,8 @@ export async function proxyIdentities(kube: KubeClient, scope: Scope, selector: 
 async function identityOf(kube: KubeClient, pod: Pod, signal: AbortSignal): Promise<ProxyIdentity> {
   const { name, namespace = '' } = pod.metadata;
   const nothing: ProxyIdentity = { namespace, pod: name, identity: '', notBefore: '', notAfter: '', issuer: '', anchors: [] };
-  const proxy = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].find((c) => c.name === CONTAINERS.proxy);
-  const port = proxy?.ports?.find((p) => p.name === 'mesh-admin')?.containerPort ?? PORTS.admin;
+  if (runsStockProxy(pod)) return { ...nothing, error: 'a stock linkerd2-proxy does not tell; it trusts the anchors of its start' };
+  const port = proxyOf(pod)?.ports?.find((p) => p.name === 'mesh-admin')?.containerPort ?? PORTS.admin;
   try {
     const report = await kube.json<IdentityReport>({
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}:${port}/proxy/identity`, signal, what: `ask pod ${namespace}/${name}`,

@@ -10,9 +10,9 @@ import { identityStatusOf, tellIdentity } from '../testing/identity.ts';
 import { realIssuer } from '../testing/installed.ts';
 import { testIo, type TestIo } from '../testing/io.ts';
 
-const pod = (name: string, port?: number): Pod => ({
+const pod = (name: string, port?: number, container = 'mesh-proxy'): Pod => ({
   apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop', labels: { 'kubectl-mesh.io/control-plane-ns': 'mesh-system' } },
-  spec: { containers: [], initContainers: [{ name: 'mesh-proxy', ...(port && { ports: [{ name: 'mesh-admin', containerPort: port }] }) }] }, status: { phase: 'Running' },
+  spec: { containers: [], initContainers: [{ name: container, ...(port && { ports: [{ name: 'mesh-admin', containerPort: port }] }) }] }, status: { phase: 'Running' },
 });
 
 describe('kubectl mesh identity', () => {
@@ -48,7 +48,7 @@ describe('kubectl mesh identity', () => {
     const fingerprint = new X509Certificate(anchors).fingerprint256.replaceAll(':', '').toLowerCase();
     const [active] = identityStatusOf().anchors;
     tellIdentity(cluster, identityStatusOf({ anchors: [{ ...active!, fingerprint }] }));
-    cluster.put(pod('web-1'), pod('web-2', 9191), pod('web-3'), pod('web-4'));
+    cluster.put(pod('web-1'), pod('web-2', 9191), pod('web-3'), pod('web-4'), pod('web-5', undefined, 'linkerd-proxy'));
     const path = (name: string, port = 4191): string => `GET /api/v1/namespaces/shop/pods/${name}:${port}/proxy/identity`;
     const identity = 'web.shop.serviceaccount.identity.mesh-system.cluster.local';
     cluster.on(path('web-1'), (_, response) => send(response, 200, { identity, chain: certificate + anchors, anchors }));
@@ -59,7 +59,7 @@ describe('kubectl mesh identity', () => {
     const lines = out().split('\n').slice(5).map((line) => line.replaceAll(/[0-9a-f]{12}/g, 'FINGERPRINT').replaceAll(/ {2,}/g, '  '));
     matchesGolden(import.meta, 'proxies.txt', lines.join('\n'));
     const asData = JSON.parse((await type(['-A', '-o', 'json'])).out()) as IdentityStatus & { proxies: { pod: string; anchors: string[]; issuer: string }[] };
-    assert.deepEqual(asData.proxies.map((p) => p.pod), ['web-1', 'web-2', 'web-3', 'web-4']);
+    assert.deepEqual(asData.proxies.map((p) => p.pod), ['web-1', 'web-2', 'web-3', 'web-4', 'web-5']);
     assert.deepEqual([asData.proxies[0]!.anchors, asData.proxies[0]!.issuer], [[fingerprint], fingerprint]);
     assert.equal(asData.phase, 'Stable');
     assert.match((await type(['-A', '-o', 'yaml'])).out(), /^authority: automatic\nphase: Stable\n/);

@@ -1,7 +1,8 @@
 import { CREATED_BY, PROXY_VERSION } from '../../api/annotations.ts';
-import { CONTAINERS, LABELS } from '../../api/names.ts';
+import { LABELS } from '../../api/names.ts';
 import type { KubeClient } from '../../lib/kube/client.ts';
 import type { ContainerStatus, Pod } from '../../lib/kube/types.ts';
+import { proxyOf, runsStockProxy } from '../../lib/mesh/pods.ts';
 import { KINDS } from './kinds.ts';
 
 /** Pods that carry the proxy, whatever their phase; finished ones are left out. */
@@ -13,11 +14,12 @@ export async function injectedPods(kube: KubeClient, options: { namespace?: stri
 
 /** Status of the proxy container, native sidecar or not. */
 export function proxyStatus(pod: Pod): ContainerStatus | undefined {
-  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((s) => s.name === CONTAINERS.proxy);
+  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((s) => s.name === proxyOf(pod)?.name);
 }
 
-/** Version that the injector wrote on the pod. */
+/** Version that the injector wrote on the pod; that of a stock linkerd2-proxy is not ours to know. */
 export function proxyVersion(pod: Pod): string {
+  if (runsStockProxy(pod)) return 'linkerd2-proxy';
   const { annotations } = pod.metadata;
   return annotations?.[PROXY_VERSION] ?? annotations?.[CREATED_BY]?.split('/').at(-1) ?? 'unknown';
 }

@@ -11,8 +11,8 @@ const options = (output: VersionOptions['output'], clientOnly = false): VersionO
   target: { kubeconfig: undefined, context: undefined, as: undefined, asGroups: [] }, clientOnly, output,
 });
 
-const pod = (name: string, version: string, phase = 'Running'): KubeObject => ({
-  apiVersion: 'v1', kind: 'Pod', status: { phase },
+const pod = (name: string, version: string, phase = 'Running', container = 'mesh-proxy'): KubeObject => ({
+  apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ name: container }] }, status: { phase },
   metadata: { name, namespace: 'web', labels: { 'kubectl-mesh.io/control-plane-ns': 'mesh-system' }, annotations: { 'kubectl-mesh.io/proxy-version': version } },
 } as KubeObject);
 
@@ -25,7 +25,7 @@ describe('kubectl mesh version', () => {
 
   it('shows plugin, control plane and proxies in every format', async () => {
     await installInto(cluster);
-    cluster.put(pod('a', '0.1.0'), pod('b', '0.1.0'), pod('c', '0.0.9'), pod('done', '0.0.1', 'Succeeded'));
+    cluster.put(pod('a', '0.1.0'), pod('b', '0.1.0'), pod('c', '0.0.9'), pod('done', '0.0.1', 'Succeeded'), pod('stock', '2.20', 'Running', 'linkerd-proxy'));
     for (const output of ['text', 'short', 'json', 'yaml'] as const) {
       const io = testIo();
       assert.equal(await run(io, cluster.deps, options(output)), 0);

@@ -4,7 +4,7 @@ import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts
 import { PORTS } from '../../api/ports.ts';
 import type { GrpcRoute, HttpRoute } from '../kube/gateway-api.ts';
 import type { EndpointSlice, Pod } from '../kube/types.ts';
-import { allContainers, annotation, isOpaquePort } from '../mesh/pods.ts';
+import { annotation, isOpaquePort, runsStockProxy } from '../mesh/pods.ts';
 import type { Namespaces } from '../mesh/pods.ts';
 import type { Authorization, InboundPolicy, InboundRoute, RequestMatch } from './model.ts';
 import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy } from './default-policy.ts';
@@ -48,7 +48,6 @@ export function compileInbound(pod: Pod, port: number, view: AuthorizationSource
   };
   const defaults = defaultAuthorizations(name, config.clusterNetworks);
   const found = authorizations(pod, port, view, policies, defaults);
-  const stock = allContainers(pod).some((c) => c.name === 'linkerd-proxy');
   const everything: InboundRoute = {
     reference: { kind: 'default', name: 'default' },
     authorizations: [],
@@ -58,7 +57,7 @@ export function compileInbound(pod: Pod, port: number, view: AuthorizationSource
     reference: { kind: 'default', name },
     protocol: !proxys && isOpaquePort(pod, port, view, config) ? 'opaque' : 'detect',
     detectTimeoutMs: DETECT_TIMEOUT_MS,
-    authorizations: proxys ? defaults : stock ? plain(found) : found,
+    authorizations: proxys ? defaults : runsStockProxy(pod) ? plain(found) : found,
     routes: probes.length > 0 ? [probeRoute, everything] : [everything],
   };
 }

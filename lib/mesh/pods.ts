@@ -1,7 +1,7 @@
 /** What a pod's metadata say to the mesh. Pure functions of the pod, its namespace and the configuration. */
 import { configAnnotation } from '../../api/annotations.ts';
 import type { ConfigKey } from '../../api/annotations.ts';
-import { LABELS } from '../../api/names.ts';
+import { CONTAINERS, LABELS, STOCK_PROXY } from '../../api/names.ts';
 import type { Container, KubeObject, Namespace, Pod } from '../kube/types.ts';
 import { portSet } from './port-set.ts';
 
@@ -28,6 +28,16 @@ export function skipsProxy(pod: Pod, port: number, view: Namespaces, config: { p
 
 export function allContainers(pod: Pod): Container[] {
   return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+}
+
+/** The proxy's container, ours or a stock linkerd2-proxy that runs under this control plane. */
+export function proxyOf(pod: Pod): Container | undefined {
+  return allContainers(pod).find((c) => c.name === CONTAINERS.proxy || c.name === STOCK_PROXY);
+}
+
+/** Whether the proxy is a stock linkerd2-proxy: it knows none of our additions, has no /identity, and reads trust anchors once. */
+export function runsStockProxy(pod: Pod): boolean {
+  return proxyOf(pod)?.name === STOCK_PROXY;
 }
 
 export function namedPorts(pod: Pod): Map<string, number> {

@@ -1,12 +1,13 @@
 /** Asks proxies and control pods whom they trust and who they are, so that a rotation goes on because everybody followed, not because time passed. */
 import { X509Certificate } from 'node:crypto';
 import type { IdentityReport } from '../../../api/identity-status.ts';
-import { CONTAINERS, LABELS, PART_OF } from '../../../api/names.ts';
+import { LABELS, PART_OF } from '../../../api/names.ts';
 import { PORTS } from '../../../api/ports.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import type { Pod } from '../../../lib/kube/types.ts';
+import { proxyOf, runsStockProxy } from '../../../lib/mesh/pods.ts';
 import { certificatesOf } from '../../../lib/pki/pem.ts';
 import { notAfter } from '../../../lib/pki/verify.ts';
 import { fingerprintOf, isSignedBy } from './facts.ts';
@@ -118,12 +119,15 @@ export function census({ kube, clock, controlNamespace, fetch }: CensusOptions):
   };
 }
 
-/** Where a pod can be asked; null for one that does not run. */
+/**
+ * Where a pod can be asked; null for one that does not run. A stock linkerd2-proxy cannot be asked and would not follow before its pod is replaced: nobody waits
+ * for it, the cross-certificate carries it.
+ */
 function targetOf(pod: Pod): Target | null {
-  const { metadata, spec, status } = pod;
+  const { metadata, status } = pod;
   const ip = status?.podIP;
-  if (status?.phase !== 'Running' || ip === undefined || metadata.deletionTimestamp) return null;
-  const proxy = [...(spec.initContainers ?? []), ...spec.containers].find((c) => c.name === CONTAINERS.proxy);
+  if (status?.phase !== 'Running' || ip === undefined || metadata.deletionTimestamp || runsStockProxy(pod)) return null;
+  const proxy = proxyOf(pod);
   const port = proxy ? (proxy.ports?.find((p) => p.name === 'mesh-admin')?.containerPort ?? PORTS.admin) : PORTS.controlAdmin;
   return { key: `${metadata.namespace}/${metadata.name}`, uid: metadata.uid ?? metadata.name, ip, port };
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { STOCK_PROXY } from '../../../api/names.ts';
 import { World } from './testing/world.ts';
 
 const STEP_MS = 5000;
@@ -89,6 +90,14 @@ describe('rotation of issuer and trust anchor', () => {
     assert.match(world.status().waitingFor!.pods[0]!, /^shop\/pod-3: cannot be asked \(connect ETIMEDOUT\)/);
     await settle(world);
     assert.ok(world.events.includes('RotationGoesOn'));
+  });
+
+  it('waits for no stock proxy, which reads its anchors once, and does not cut it off', async () => {
+    const world = await started();
+    await world.addProxy({ silent: true, lagMs: 1e9, container: STOCK_PROXY });
+    world.request('anchor', '1');
+    await settle(world);
+    assert.deepEqual(world.events.slice(2), ['AnchorRotationStarted', 'IssuerRotated', 'AnchorRetired']);
   });
 
   it('does not retire an anchor while a certificate from before a shorter lifetime leads to it', async () => {

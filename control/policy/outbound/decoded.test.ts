@@ -5,6 +5,7 @@ import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Registry } from '@prometheus-io/client';
 import { OutboundPolicies } from '../../../api/gen/outbound_pb.js';
+import { STOCK_PROXY } from '../../../api/names.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import { streams } from '../../cluster/streams.ts';
@@ -19,6 +20,8 @@ import { outboundService } from './service.ts';
 
 /** Policies as another implementation of gRPC and protobuf reads them, whose only common ground with the server are the .proto files. */
 const PROTO = join(import.meta.dirname, '..', '..', '..', 'api', 'proto');
+/** A pod whose proxy is a stock linkerd2-proxy; others that the tests call from are not known, and taken for ours. */
+const STOCK_POD = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'stock', namespace: 'shop' }, spec: { containers: [], initContainers: [{ name: STOCK_PROXY }] } };
 const manifests = (name: string) => readFileSync(join(import.meta.dirname, 'testdata', `${name}.input.yaml`), 'utf8').replace(/^[^]*?\n---\n/, '');
 
 // Decoded messages are plain objects of whatever the wire held.
@@ -32,7 +35,7 @@ describe('outbound policies, decoded independently', () => {
   let close: () => void;
 
   async function serve(name: string): Promise<void> {
-    cluster = await testPolicyCluster(manifests(name));
+    cluster = await testPolicyCluster(manifests(name), STOCK_POD);
     const service = outboundService({
       changes: policyChanges(cluster.cluster, cluster.routes), config: testConfig, clock: systemClock, streams: streams('policy', new Registry()), settings: settingsMemory(),
       onError: (key, error) => assert.fail(`${key}: ${String(error)}`),
@@ -49,8 +52,8 @@ describe('outbound policies, decoded independently', () => {
     await cluster.close();
   });
 
-  const get = (lastOctet: number, port = 80): Promise<Decoded> => new Promise((resolve, reject) => {
-    client.get({ source_workload: '{"ns":"shop","pod":"a"}', addr: { ip: { ipv4: 0x0a600000 + lastOctet }, port } }, (error: Error | null, answer: Decoded) => (error ? reject(error) : resolve(answer)));
+  const get = (lastOctet: number, port = 80, pod = 'a'): Promise<Decoded> => new Promise((resolve, reject) => {
+    client.get({ source_workload: JSON.stringify({ ns: 'shop', pod }), addr: { ip: { ipv4: 0x0a600000 + lastOctet }, port } }, (error: Error | null, answer: Decoded) => (error ? reject(error) : resolve(answer)));
   });
 
   /** What a stock proxy insists on, wherever it is in a message. */
@@ -97,6 +100,22 @@ describe('outbound policies, decoded independently', () => {
     assert.deepEqual(chain, [['all.shop.svc.cluster.local:80', '30'], ['spare.shop.svc.cluster.local:80', undefined], ['far.other.svc.cluster.local:8080', undefined]]);
     assert.deepEqual([http1.failure_accrual.unified.success_rate_threshold, http1.failure_accrual.ejection.min_ready_endpoints], [0.5, 2]);
     for (const octet of [2, 3, 4, 5, 6, 7]) mandatory(await get(octet));
+  });
+
+  it('have no kind of filter that a stock proxy would refuse the whole policy for, where the caller runs one', async () => {
+    await serve('http-routes');
+    const [rule] = (await get(5, 80, 'stock')).protocol.http1.routes[1].rules;
+    assert.deepEqual(rule.filters.map((filter: Decoded) => filter.kind), ['request_header_modifier', 'response_header_modifier', 'failure_injector']);
+    assert.match(rule.filters[2].failure_injector.message, /linkerd2-proxy cannot rewrite requests/);
+    assert.deepEqual(rule.backends, (await get(5)).protocol.http1.routes[1].rules[0].backends);
+  });
+
+  it('have no retries of more methods than was asked for, where the caller runs a stock proxy', async () => {
+    await serve('annotations');
+    const [annotated] = (await get(1, 80, 'stock')).protocol.detect.http1.routes[0].rules;
+    assert.deepEqual([annotated.filters, annotated.retry, annotated.timeouts.request.seconds], [[], null, '5']);
+    const [plain] = (await get(2, 80, 'stock')).protocol.http1.routes[0].rules;
+    assert.equal(plain.retry.max_retries, 9);
   });
 
   it('follow routes as they come, change and go, with one message each', async () => {

@@ -4,6 +4,7 @@ import type { OutboundPolicies, TrafficSpec } from '../../../api/gen/outbound_pb
 import { outbound_OutboundPolicy } from '../../../api/gen/tables.ts';
 import type { Service } from '../../../lib/kube/types.ts';
 import { ipText } from '../../cluster/ip.ts';
+import { runsStockProxy } from '../../../lib/mesh/pods.ts';
 import { parseContext } from '../../cluster/context.ts';
 import { Live } from '../../cluster/live.ts';
 import { paced } from '../../cluster/pace.ts';
@@ -17,7 +18,9 @@ import { sharedSnapshots, snapshot } from '../snapshot.ts';
 import type { PolicyOptions, Snapshot } from '../snapshot.ts';
 import { compileOutbound } from './compile.ts';
 import type { OutboundPolicy } from './model.ts';
+import { forStockProxy } from './stock.ts';
 import { outboundMessage } from './wire/policy.ts';
+import { once } from '../wire.ts';
 
 export interface OutboundOptions extends PolicyOptions<PolicyView> {
   /** shared with what reports the problems of annotations */
@@ -55,18 +58,30 @@ export function outboundService({ changes, config, streams, clock, onError, sett
     return `${parseContext(sourceWorkload).namespace ?? ''}|${targetKey(parsed, config.clusterDomain)}`;
   }
 
+  const forStock = once(forStockProxy);
+
+  /** A policy in the terms of the caller's proxy; of a pod that is not known, in ours. */
+  function termsOf({ sourceWorkload }: TrafficSpec): (policy: OutboundPolicy) => OutboundPolicy {
+    const { namespace, pod } = parseContext(sourceWorkload);
+    return (policy) => {
+      const caller = pod === undefined ? undefined : changes.view.pod(`${namespace}/${pod}`);
+      return caller && runsStockProxy(caller) ? forStock(policy) : policy;
+    };
+  }
+
   return {
     async get(request) {
       const key = keyOf(request);
       const { policy } = await policies.once(key);
       if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
-      return outboundMessage(policy);
+      return outboundMessage(termsOf(request)(policy));
     },
     watch(request) {
       const key = keyOf(request);
+      const inTerms = termsOf(request);
       return (out) => streams.feed<Snapshot<OutboundPolicy>>('Watch', out, (listener) => policies.listen(key, listener), ({ policy }) => {
         if (!policy) throw unknown(key.slice(key.indexOf('|') + 1));
-        return frames(policy);
+        return frames(inTerms(policy));
       });
     },
     close: () => policies.close(),

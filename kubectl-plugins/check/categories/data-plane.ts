@@ -1,6 +1,7 @@
 import { ANCHORS_CONFIG_MAP, ANCHORS_KEY } from '../../../api/names.ts';
 import { VERSION } from '../../../api/version.ts';
 import type { Pod } from '../../../lib/kube/types.ts';
+import { runsStockProxy } from '../../../lib/mesh/pods.ts';
 import { certificatesOf } from '../../../lib/pki/pem.ts';
 import { find } from '../../shared/installed.ts';
 import { KINDS } from '../../shared/kinds.ts';
@@ -27,7 +28,7 @@ export const dataPlane: Category = {
       hint: 'proxies-version',
       warning: true,
       test: async (c) => {
-        const other = (await pods(c)).filter((pod) => proxyVersion(pod) !== VERSION);
+        const other = (await pods(c)).filter((pod) => !runsStockProxy(pod) && proxyVersion(pod) !== VERSION);
         if (other.length > 0) throw new CheckFailure(`another version than ${VERSION}: ${named(other, (pod) => ` (${proxyVersion(pod)})`)}`);
       },
     },

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { MeshConfig } from '../../../../api/config.ts';
 import type { IdentityStatus } from '../../../../api/identity-status.ts';
+import { CONTAINERS } from '../../../../api/names.ts';
 import { ManualClock } from '../../../../lib/clock.ts';
 import type { KubeClient } from '../../../../lib/kube/client.ts';
 import { KubeError } from '../../../../lib/kube/error.ts';
@@ -23,6 +24,8 @@ export interface Proxy {
   lagMs: number;
   /** does not answer */
   silent?: boolean;
+  /** of its container */
+  container?: string;
   anchors: string;
   chain: string;
   renewAt: number;
@@ -105,8 +108,8 @@ export class World {
         return written(resource, { ...known, data: { ...known.data, ...(patch.body as ConfigMap).data } } as KubeObject);
       },
       page: <T extends KubeObject>(resource: Resource<T>, options?: { namespace?: string | undefined }) => {
-        const items: Pod[] = resource === RESOURCES.pods as Resource && options?.namespace === undefined ? this.proxies.map(({ name }) => ({
-          metadata: { name, namespace: 'shop', uid: name }, spec: { containers: [], initContainers: [{ name: 'mesh-proxy' }] }, status: { phase: 'Running', podIP: name },
+        const items: Pod[] = resource === RESOURCES.pods as Resource && options?.namespace === undefined ? this.proxies.map(({ name, container = CONTAINERS.proxy }) => ({
+          metadata: { name, namespace: 'shop', uid: name }, spec: { containers: [], initContainers: [{ name: container }] }, status: { phase: 'Running', podIP: name },
         })) : [];
         return Promise.resolve({ metadata: {}, items: items as unknown as T[] });
       },
