@@ -122,11 +122,11 @@ describe('replicas of the control plane', () => {
       if (round % 2 === 0) gone!.leave();
       await gone!.close();
       const there = round % 2 === 1;
+      answers.from.clear();
       if (there) api.apply(...service('web', IP, third, { slice: 'web-3' }).split('\n---').slice(1));
       else api.remove(RESOURCES.endpointslices, 'shop/web-3');
       api.apply(turnRoute(round));
       await until(`the route of round ${round}`, () => answers.turn === String(round));
-      answers.from.clear();
       if (there) await until('calls of the new endpoint', () => answers.from.has('three'));
       else await until('none of the old one among a hundred', () => {
         if (answers.from.has('three')) answers.from.clear();
