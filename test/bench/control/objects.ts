@@ -65,7 +65,7 @@ export function podStatus({ ip, index }: PodPlace, pattern: Pattern, now: string
     name, image, imageID: image, ready: true, started: true, restartCount: 0, containerID: `containerd://${name}-${index}`, state: { running: { startedAt: now } },
   }));
   const conditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map((type) => ({ type, status: 'True', lastTransitionTime: now }));
-  return { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], hostIP: '172.30.0.1', hostIPs: [{ ip: '172.30.0.1' }], startTime: now, qosClass: 'BestEffort', conditions, containerStatuses } };
+  return { status: { phase: 'Running', podIP: ip, podIPs: [{ ip }], hostIP: '172.30.0.1', hostIPs: [{ ip: '172.30.0.1' }], startTime: now, conditions, containerStatuses } };
 }
 
 /** Without a selector: its EndpointSlices are written here. */
