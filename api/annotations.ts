@@ -18,6 +18,7 @@ export const CONFIG_KEYS = [
   'close-wait-timeout', 'iptables-mode', 'redirect-ipv6', 'proxy-log-format', 'proxy-admin-shutdown', 'proxy-await', 'proxy-ephemeral-storage-request',
   'proxy-ephemeral-storage-limit', 'proxy-outbound-discovery-cache-unused-timeout', 'proxy-inbound-discovery-cache-unused-timeout',
   'proxy-disable-outbound-protocol-detect-timeout', 'proxy-disable-inbound-protocol-detect-timeout', 'proxy-additional-env',
+  'proxy-require-identity-inbound-ports',
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 

@@ -30,7 +30,7 @@ describe('environment', () => {
 
   it('refuses what it cannot use, and names the variable', () => {
     const bad: [string, string][] = [
-      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['VIA', '1.1 mesh'], ['LOG_FORMAT', 'xml'], ['SHUTDOWN_ENDPOINT_ENABLED', 'yes'], ['OUTBOUND_CONNECTION_MAX_REQUESTS', 'many'], ['IDENTITY_SVC_ADDR', 'nowhere'],
+      ['IDENTITY_LOCAL_NAME', ''], ['INBOUND_LISTEN_ADDR', '4143'], ['OPAQUE_PORTS', '25,x'], ['OPAQUE_PORTS', '9-3'], ['CLUSTER_NETWORKS', '10.0.0.0/40'], ['INBOUND_CONNECT_TIMEOUT', 'soon'], ['VIA', '1.1 mesh'], ['INBOUND_PORTS_REQUIRE_IDENTITY', 'http'], ['LOG_FORMAT', 'xml'], ['SHUTDOWN_ENDPOINT_ENABLED', 'yes'], ['OUTBOUND_CONNECTION_MAX_REQUESTS', 'many'], ['IDENTITY_SVC_ADDR', 'nowhere'],
     ];
     for (const [name, value] of bad) {
       const env: Record<string, string | undefined> = { ...MINIMAL, [`MESH_PROXY_${name}`]: value === '' ? undefined : value };

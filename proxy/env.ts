@@ -38,6 +38,8 @@ export interface ProxyEnv {
   /** ports of the application, watched from the start */
   inboundPorts: number[];
   opaquePorts: number[];
+  /** ports whose clients have to prove an identity, whatever the default policy says */
+  identityPorts: number[];
   /** destinations outside are connected to directly, without asking the control plane */
   clusterNetworks: Cidr[];
   defaultInboundPolicy: string;
@@ -173,6 +175,7 @@ function readAll(r: Reader): ProxyEnv {
     podIps: list(r.get('POD_IPS') ?? r.get('INBOUND_IPS') ?? r.get('POD_IP') ?? ''),
     inboundPorts: r.ports('INBOUND_PORTS', []),
     opaquePorts: r.ports(r.present('OPAQUE_PORTS', 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'), DEFAULT_OPAQUE_PORTS),
+    identityPorts: r.ports('INBOUND_PORTS_REQUIRE_IDENTITY', []),
     clusterNetworks: list(r.get('CLUSTER_NETWORKS') ?? r.get('POLICY_CLUSTER_NETWORKS') ?? '10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16,fd00::/8')
       .flatMap((c) => parseCidr(c) ?? r.bad<Cidr[]>('CLUSTER_NETWORKS', `"${c}" is not a CIDR`, [])),
     defaultInboundPolicy: r.get('INBOUND_DEFAULT_POLICY') ?? 'all-unauthenticated',

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { VERSION } from '../api/version.ts';
+import { isDefaultPolicy, requiringIdentity } from '../lib/authz/default-policy.ts';
 import type { Clock } from '../lib/clock.ts';
 import { canonicalIp } from './accept/addr.ts';
 import type { GetOrigDst } from './accept/orig-dst.ts';
@@ -121,14 +122,18 @@ export class Proxy {
     this.stops.push(() => this.certifier.stop(), () => targets.stop(), () => balancers.stop());
     this.acceptOutbound = new Outbound(this.core, deps.origDst.outbound, targets, pool).accept;
 
-    const rules = defaultRules(env.defaultInboundPolicy, env.clusterNetworks);
-    const labels = { srv_group: '', srv_kind: 'default', srv_name: env.defaultInboundPolicy };
-    const opaque = new Set(env.opaquePorts);
+    const [opaque, identified] = [new Set(env.opaquePorts), new Set(env.identityPorts)];
+    const policyOf = (name: string, opaquePort: boolean): PortPolicy =>
+      new PortPolicy(opaquePort ? 'opaque' : 'detect', { srv_group: '', srv_kind: 'default', srv_name: name }, defaultRules(name, env.clusterNetworks));
+    const fallback = (port: number): string => {
+      const name = env.defaultInboundPolicy;
+      return identified.has(port) && isDefaultPolicy(name) ? requiringIdentity(name) : name;
+    };
     const badPolicies = this.metrics.inboundBadPolicies.with({});
     const policies = new PortPolicies({
       clock, log, channel: policy, workload: env.policy.workload, onBadPolicy: () => { badPolicies.value++; }, firstMs: PORT_TIMEOUT_MS,
-      idleMs: env.discoveryIdleMs.inbound, beyond: new PortPolicy('detect', { ...labels, srv_name: 'deny' }, defaultRules('deny', [])), onBeyond: () => this.core.reject('too-many-ports'),
-      fallback: (port) => new PortPolicy(opaque.has(port) ? 'opaque' : 'detect', labels, rules),
+      idleMs: env.discoveryIdleMs.inbound, beyond: policyOf('deny', false), onBeyond: () => this.core.reject('too-many-ports'),
+      fallback: (port) => policyOf(fallback(port), opaque.has(port)),
     }, env.inboundPorts);
     this.stops.push(() => policies.stop());
     const patience = new Patience(clock, Math.min(...Object.values(env.tcp).map((t) => t.userTimeoutMs).filter((ms) => ms > 0), MAX_PATIENCE_MS), () => this.core.sides());

@@ -30,9 +30,10 @@ export function explain(world: World, at: PortPolicy, peer: Peer, request: Asked
   };
 }
 
-export function defaultOf(world: World, { pod }: PortPolicy): Explained['defaultPolicy'] {
-  const { name, chosenBy } = defaultPolicyOf(pod, world, world.config);
-  return { name, chosenBy: chosenBy === 'install' ? 'install' : configAnnotation(pod.metadata, 'default-inbound-policy') === undefined ? 'namespace' : 'pod' };
+export function defaultOf(world: World, { pod, port }: PortPolicy): Explained['defaultPolicy'] {
+  const { name, chosenBy } = defaultPolicyOf(pod, port, world, world.config);
+  const said = (['default-inbound-policy', 'proxy-require-identity-inbound-ports'] as const).some((key) => configAnnotation(pod.metadata, key) !== undefined);
+  return { name, chosenBy: chosenBy === 'install' ? 'install' : said ? 'pod' : 'namespace' };
 }
 
 function named(reference: Reference): { kind: string; name: string; namespace: string } {

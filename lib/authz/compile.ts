@@ -4,10 +4,11 @@ import type { AuthorizationPolicy } from '../../api/crds/authorization-policy.ts
 import { PORTS } from '../../api/ports.ts';
 import type { GrpcRoute, HttpRoute } from '../kube/gateway-api.ts';
 import type { EndpointSlice, Pod } from '../kube/types.ts';
-import { annotation, isOpaquePort, runsStockProxy } from '../mesh/pods.ts';
+import { annotation, isOpaquePort, namedPorts, runsStockProxy } from '../mesh/pods.ts';
+import { portSet } from '../mesh/port-set.ts';
 import type { Namespaces } from '../mesh/pods.ts';
 import type { Authorization, InboundPolicy, InboundRoute, RequestMatch } from './model.ts';
-import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy } from './default-policy.ts';
+import { ALL_NETWORKS, defaultAuthorizations, isDefaultPolicy, requiringIdentity } from './default-policy.ts';
 import type { DefaultPolicy } from './default-policy.ts';
 import { probeRequests } from './probes.ts';
 import { aimAt } from './targets.ts';
@@ -38,8 +39,8 @@ export const DETECT_TIMEOUT_MS = 10_000;
 
 /** The policy of one port of a pod. */
 export function compileInbound(pod: Pod, port: number, view: AuthorizationSources, config: PolicyConfig, policies: FollowedPolicies): InboundPolicy {
-  const { name } = defaultPolicyOf(pod, view, config);
-  const proxys = port === PORTS.admin || port === PORTS.tap;
+  const { name } = defaultPolicyOf(pod, port, view, config);
+  const proxys = isProxys(port);
   const probes = probeRequests(pod, port);
   const probeRoute: InboundRoute = {
     reference: { kind: 'default', name: 'probe' },
@@ -81,8 +82,19 @@ function plain(authorizations: Authorization[]): Authorization[] {
   return authorizations.filter((one) => one.requests === undefined);
 }
 
-/** The default policy of a pod, and who chose it. An annotation that is no policy is passed over: the injector tells about it. */
-export function defaultPolicyOf(pod: Pod, view: Namespaces, config: PolicyConfig): { name: DefaultPolicy; chosenBy: 'annotation' | 'install' } {
+function isProxys(port: number): boolean {
+  return port === PORTS.admin || port === PORTS.tap;
+}
+
+/** The default policy of a pod's port, and who chose it. An annotation that is no policy is passed over: the injector tells about it. */
+export function defaultPolicyOf(pod: Pod, port: number, view: Namespaces, config: PolicyConfig): { name: DefaultPolicy; chosenBy: 'annotation' | 'install' } {
+  const chosen = defaultPolicyOfPod(pod, view, config);
+  const strict = annotation(pod, 'proxy-require-identity-inbound-ports', view) ?? '';
+  if (strict === '' || isProxys(port) || !portSet(strict, namedPorts(pod))(port)) return chosen;
+  return { name: requiringIdentity(chosen.name), chosenBy: 'annotation' };
+}
+
+function defaultPolicyOfPod(pod: Pod, view: Namespaces, config: PolicyConfig): { name: DefaultPolicy; chosenBy: 'annotation' | 'install' } {
   const wanted = annotation(pod, 'default-inbound-policy', view)?.trim();
   if (wanted !== undefined && isDefaultPolicy(wanted)) return { name: wanted, chosenBy: 'annotation' };
   return { name: config.proxy.defaultInboundPolicy as DefaultPolicy, chosenBy: 'install' };

@@ -13,6 +13,12 @@ export function isDefaultPolicy(text: string): text is DefaultPolicy {
   return (DEFAULT_POLICIES as readonly string[]).includes(text);
 }
 
+/** The same policy for a port whose clients have to prove an identity in any case. */
+export function requiringIdentity(policy: DefaultPolicy): DefaultPolicy {
+  if (policy === 'deny') return policy;
+  return policy.startsWith('cluster-') ? 'cluster-authenticated' : 'all-authenticated';
+}
+
 const CLIENTS: Record<string, Clients> = {
   unauthenticated: { kind: 'anybody' },
   'tls-unauthenticated': { kind: 'any-tls' },

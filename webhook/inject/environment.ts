@@ -70,6 +70,7 @@ function tuned(s: ProxySettings): Record<string, string> {
     ['ACCESS_LOG', s.accessLog], ['LOG_FORMAT', s.logFormat], ['VIA', s.via],
     ['INBOUND_DISCOVERY_IDLE_TIMEOUT', s.inboundDiscoveryIdleMs], ['OUTBOUND_DISCOVERY_IDLE_TIMEOUT', s.outboundDiscoveryIdleMs],
     ['INBOUND_DETECT_TIMEOUT', s.inboundDetectPatient ? PATIENT : undefined], ['OUTBOUND_DETECT_TIMEOUT', s.outboundDetectPatient ? PATIENT : undefined],
+    ['INBOUND_PORTS_REQUIRE_IDENTITY', s.identityPorts.join(',') || undefined],
     ['SHUTDOWN_ENDPOINT_ENABLED', s.adminShutdown ? undefined : 'false'],
   ];
   return Object.fromEntries(asked.filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));

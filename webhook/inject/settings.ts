@@ -29,6 +29,8 @@ export interface ProxySettings {
   redirectIpv6: string;
   /** ports of the application; undefined for those that its containers declare */
   podInboundPorts: string[] | undefined;
+  /** ports whose clients have to prove an identity */
+  identityPorts: string[];
   opaquePorts: string[];
   cpuRequest: string | undefined;
   cpuLimit: string | undefined;
@@ -148,6 +150,7 @@ export function resolveSettings(pod: V1Pod, namespace: NamespaceLike, config: Me
     iptablesMode: read('iptables-mode', oneOf(IPTABLES_MODES), IPTABLES_MODES[0]!, IPTABLES_MODES.join(' or ')),
     redirectIpv6: read('redirect-ipv6', oneOf(IPV6), IPV6[0]!, IPV6.join(', ')),
     podInboundPorts: read<string[] | undefined>('pod-inbound-ports', list, undefined, 'ports, ranges and names of container ports'),
+    identityPorts: read('proxy-require-identity-inbound-ports', list, [], 'ports, ranges and names of container ports'),
     opaquePorts: read('opaque-ports', list, proxy.opaquePorts.map(String), 'ports, ranges and names of container ports'),
     cpuRequest: read('proxy-cpu-request', parseQuantity, proxy.cpuRequest, 'a quantity, as in 100m'),
     cpuLimit: read('proxy-cpu-limit', parseQuantity, proxy.cpuLimit, 'a quantity, as in 1'),
