@@ -8,6 +8,7 @@ import { backoff, sleep } from '../../../lib/kube/backoff.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
 import { isConflict, isNotFound } from '../../../lib/kube/error.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
+import type { KubeObject } from '../../../lib/kube/types.ts';
 import type { Log } from '../../../lib/log.ts';
 import { carryOut } from './carry-out.ts';
 import type { Census, Waiting } from './census.ts';
@@ -53,10 +54,20 @@ export function rotation(options: RotationOptions): Rotation {
 
   async function read(signal: AbortSignal): Promise<Objects> {
     const [root, issuer, anchors, status] = await Promise.all([
-      kube.get(RESOURCES.secrets, ROOT_SECRET, ns, signal), kube.get(RESOURCES.secrets, ISSUER_SECRET, ns, signal),
-      kube.get(RESOURCES.configmaps, ANCHORS_CONFIG_MAP, ns, signal), kube.get(RESOURCES.configmaps, IDENTITY_STATUS_CONFIG_MAP, ns, signal),
+      kube.get(RESOURCES.secrets, ROOT_SECRET, ns, signal), kept(kube.get(RESOURCES.secrets, ISSUER_SECRET, ns, signal), ISSUER_SECRET),
+      kept(kube.get(RESOURCES.configmaps, ANCHORS_CONFIG_MAP, ns, signal), ANCHORS_CONFIG_MAP), kube.get(RESOURCES.configmaps, IDENTITY_STATUS_CONFIG_MAP, ns, signal),
     ]);
     return { root, issuer, anchors, status };
+  }
+
+  /** What is given comes and goes with its owner: it may not be there yet, or not for the moment in which it is renewed. */
+  async function kept<T extends KubeObject>(object: Promise<T>, name: string): Promise<T | KubeObject> {
+    try {
+      return await object;
+    } catch (error) {
+      if (config.identity.authority !== 'given' || !isNotFound(error)) throw error;
+      return { metadata: { name, namespace: ns } };
+    }
   }
 
   async function pass(signal: AbortSignal): Promise<number> {

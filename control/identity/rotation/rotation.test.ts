@@ -132,6 +132,10 @@ describe('rotation of issuer and trust anchor', () => {
     const world = await started({ authority: 'given' }, 0);
     assert.equal(world.bundle(), '');
     assert.deepEqual([world.status().authority, world.status().phase, world.status().anchors], ['given', 'Stable', []]);
+    world.state.remove('secrets', 'mesh-system/mesh-identity-issuer');
+    world.state.remove('configmaps', 'mesh-system/mesh-trust-anchors');
+    await world.work();
+    assert.equal(world.status().error, undefined);
   });
 
   it('names an object that cannot be read, and leaves it as it is', async () => {
