@@ -70,6 +70,8 @@ describe('kubectl mesh identity', () => {
     const asked = await type(['rotate', 'issuer']);
     assert.equal(asked.code, EXIT.ok);
     assert.match(asked.err(), /Asked for a new issuer\. Watch it/);
+    const asData = await type(['rotate', 'issuer', '-o', 'json']);
+    assert.equal((JSON.parse(asData.out()) as IdentityStatus).phase, 'Stable');
     const request = (what: string): string => cluster.find('configmaps/mesh-system/mesh-identity-status')!.metadata.annotations![`kubectl-mesh.io/rotate-${what}`]!;
     assert.match(request('issuer'), /^20\d\d-/);
     const io = testIo({

@@ -20,14 +20,20 @@ const POLL_MS = 1000;
 export async function run(io: Io, deps: Deps, options: IdentityOptions): Promise<ExitCode> {
   return withCluster(deps.connect, options.target, async (kube) => {
     const status = await known(io, kube);
-    if (options.rotate) return rotate(io, kube, options, options.rotate, status);
+    if (options.rotate) {
+      await rotate(io, kube, options, options.rotate, status);
+      if (options.output !== 'table') print(io, options.output, await known(io, kube));
+      return EXIT.ok;
+    }
     const proxies = options.proxies && (await proxyIdentities(kube, options.proxies, options.selector, io.signal));
-    const whole = { ...status, ...(proxies && { proxies }) };
-    if (options.output === 'json') io.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
-    else if (options.output === 'yaml') io.stdout.write(stringify(whole));
-    else io.stdout.write(render(status, proxies, io.now()));
+    if (options.output === 'table') io.stdout.write(render(status, proxies, io.now()));
+    else print(io, options.output, { ...status, ...(proxies && { proxies }) });
     return EXIT.ok;
   });
+}
+
+function print(io: Io, format: 'json' | 'yaml', status: IdentityStatus): void {
+  io.stdout.write(format === 'json' ? `${JSON.stringify(status, null, 2)}\n` : stringify(status));
 }
 
 async function known(io: Io, kube: KubeClient): Promise<IdentityStatus> {
@@ -37,7 +43,7 @@ async function known(io: Io, kube: KubeClient): Promise<IdentityStatus> {
   return status;
 }
 
-async function rotate(io: Io, kube: KubeClient, { wait, timeoutMs }: IdentityOptions, what: Rotated, before: IdentityStatus): Promise<ExitCode> {
+async function rotate(io: Io, kube: KubeClient, { wait, timeoutMs }: IdentityOptions, what: Rotated, before: IdentityStatus): Promise<void> {
   if (before.authority === 'given') {
     throw new CliError('Issuer and trust anchors of this mesh are given, so it cannot rotate them. Replace them where they come from: new anchors first, then the issuer; see docs/identity.md.', EXIT.failed);
   }
@@ -47,7 +53,7 @@ async function rotate(io: Io, kube: KubeClient, { wait, timeoutMs }: IdentityOpt
   if (!wait) {
     const later = what === 'anchor' && before.phase !== 'Stable' ? `It begins when the rotation that runs (${before.phase}) is over. ` : '';
     io.stderr.write(`Asked for a new ${name}. ${later}Watch it with "kubectl mesh identity".\n`);
-    return EXIT.ok;
+    return;
   }
   await progress(io).step(`Rotating the ${name}`, async (detail) => {
     let last = before;
@@ -59,5 +65,4 @@ async function rotate(io: Io, kube: KubeClient, { wait, timeoutMs }: IdentityOpt
     if (!done) throw new CliError(`The rotation is not that far yet: ${last.error ?? `it is ${last.phase}${last.waitingFor ? `, and waits for ${last.waitingFor.pods.join('; ')}` : ''}`}. It goes on by itself; watch it with "kubectl mesh identity".`, EXIT.failed);
   });
   if (what === 'anchor') io.stderr.write('Certificates are signed under the new trust anchor. The old one is retired when the last certificate under it has run out.\n');
-  return EXIT.ok;
 }
