@@ -19,6 +19,7 @@ export const CONFIG_KEYS = [
   'proxy-ephemeral-storage-limit', 'proxy-outbound-discovery-cache-unused-timeout', 'proxy-inbound-discovery-cache-unused-timeout',
   'proxy-disable-outbound-protocol-detect-timeout', 'proxy-disable-inbound-protocol-detect-timeout', 'proxy-additional-env',
   'proxy-require-identity-inbound-ports',
+  'rate-limit', 'rate-limit-per-client', 'trace-collector', 'trace-collector-identity',
 ] as const;
 export type ConfigKey = (typeof CONFIG_KEYS)[number];
 

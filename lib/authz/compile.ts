@@ -60,7 +60,23 @@ export function compileInbound(pod: Pod, port: number, view: AuthorizationSource
     detectTimeoutMs: DETECT_TIMEOUT_MS,
     authorizations: proxys ? defaults : runsStockProxy(pod) ? plain(found) : found,
     routes: probes.length > 0 ? [probeRoute, everything] : [everything],
+    ...(!proxys && rateLimitOf(pod, view)),
   };
+}
+
+/** An annotation that is no number is passed over: the injector tells about it. */
+function rateLimitOf(pod: Pod, view: Namespaces): Pick<InboundPolicy, 'rateLimit'> {
+  const [total, perClient] = (['rate-limit', 'rate-limit-per-client'] as const).map((key) => requestsPerSecond(annotation(pod, key, view) ?? ''));
+  if (total === undefined && perClient === undefined) return {};
+  return { rateLimit: { ...(total !== undefined && { total }), ...(perClient !== undefined && { perClient }) } };
+}
+
+const MAX_REQUESTS_PER_SECOND = 1_000_000;
+
+/** A whole number above zero; undefined for anything else. */
+export function requestsPerSecond(text: string): number | undefined {
+  const value = /^\d{1,7}$/.test(text.trim()) ? Number(text.trim()) : 0;
+  return value > 0 && value <= MAX_REQUESTS_PER_SECOND ? value : undefined;
 }
 
 /** Where a policy allows somebody, nobody else may: the default policy is for ports that no Allow is about. */

@@ -54,6 +54,8 @@ export interface InboundPolicy {
   protocol: 'detect' | 'opaque';
   detectTimeoutMs: number;
   authorizations: Authorization[];
+  /** requests a second that the port takes, from all clients and from each; absent is without a limit */
+  rateLimit?: { total?: number; perClient?: number };
   /** in order of precedence; the last one takes every request */
   routes: InboundRoute[];
 }

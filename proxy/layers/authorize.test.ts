@@ -80,7 +80,7 @@ describe('authorize', () => {
 
   it('answers 404 when the port has routes and none takes the request; a route\'s filters are its own', () => {
     const rules = [rule('all', 'allow')];
-    const routes: InboundRoute[] = ['/a', '/b'].map((path, i) => ({ labels: { route_name: path }, rules, prefix: path, filters: i === 0 ? [] : [{ kind: 'request-headers', change: { add: [], set: [], remove: [] } }] }));
+    const routes: InboundRoute[] = ['/a', '/b'].map((path, i) => ({ labels: { route_name: path }, rules, limited: true, prefix: path, filters: i === 0 ? [] : [{ kind: 'request-headers', change: { add: [], set: [], remove: [] } }] }));
     const table = new RouteTable(routes.map((route) => ({ host: null, path: compilePath({ kind: { case: 'prefix', value: route.prefix } }), tests: [], weights: [0, 0, 0] as const, rule: route })), (i) => routes[i]!);
     const t = setup(new PortPolicy('detect', SERVER, rules, { table, limiter: null, ips: [] }));
     assert.deepEqual(['/a/x', '/b', '/c'].map((path) => t.send(get([], path)).status), [0, 0, 404]);
@@ -94,6 +94,15 @@ describe('authorize', () => {
     assert.deepEqual([t.send().status, t.send().status, t.send().status], [0, 0, 429]);
     assert.equal(field(t.send(get(['content-type', 'application/grpc'])).fields, 'grpc-status'), '8');
     assert.match(t.text(), /inbound_http_local_ratelimit_total\{direction="inbound",srv_name="s",scope="total"\} 2/);
+  });
+
+  it('takes probes whatever the limit is', () => {
+    const limiter = new RateLimiter({ total: 1, identity: 0, overrides: new Map() }, new ManualClock());
+    const rules = [rule('all', 'allow')];
+    const routes: InboundRoute[] = [{ labels: { route_name: 'probe' }, rules, limited: false, filters: [], prefix: '' }];
+    const table = new RouteTable(routes.map((route) => ({ host: null, path: compilePath(undefined), tests: [], weights: [0, 0, 0] as const, rule: route })), (i) => routes[i]!);
+    const t = setup(new PortPolicy('detect', SERVER, rules, { table, limiter, ips: [] }));
+    assert.deepEqual([t.send().status, t.send().status, t.send().status], [0, 0, 0]);
   });
 });
 

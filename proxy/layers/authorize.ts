@@ -68,7 +68,7 @@ class Authorizer {
     if (lane.service === null) {
       return this.refuse(head, ended, client, new ProxyError('DENIED', deniedText(config.client, ip, verdict)));
     }
-    const scope = policy.limiter === null ? null : policy.limiter.check(config.client.identity);
+    const scope = policy.limiter === null || !route.limited ? null : policy.limiter.check(config.client.identity);
     if (scope === null) return lane.service(head, ended, client);
     config.metrics.rateLimited.with({ ...config.labels, ...policy.labels, scope }).value++;
     return this.refuse(head, ended, client, new ProxyError('RATE_LIMITED', `more requests a second than the ${scope} limit of the port allows`));

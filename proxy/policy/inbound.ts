@@ -22,6 +22,8 @@ export interface InboundRoute {
   labels: Record<string, string>;
   rules: readonly Rule[];
   filters: readonly Filter[];
+  /** requests of it count for the limits of the port: the kubelet's probes do not */
+  limited: boolean;
   /** the path prefix that a request was matched by, '' without; what filters replace */
   prefix: string;
 }
@@ -49,7 +51,7 @@ export class PortPolicy {
     this.table = more.table;
     this.limiter = more.limiter;
     this.ips = more.ips;
-    this.anything = { labels: DEFAULT_LABELS, rules, filters: [], prefix: '' };
+    this.anything = { labels: DEFAULT_LABELS, rules, filters: [], limited: true, prefix: '' };
   }
 
   /** Whether connections to this address of the pod are taken at all. */
@@ -135,7 +137,7 @@ function entriesOf(r: Plain<HttpRoute> | Plain<GrpcRoute>, matches: Match[], rul
   const labels = routeLabels(r.metadata);
   const hosts = r.hosts.length === 0 ? [null] : r.hosts.map(hostOf);
   return hosts.flatMap((host) => (matches.length === 0 ? [ANY_REQUEST] : matches).map((m) => ({
-    host, ...m, rule: { labels, rules, filters, prefix: m.path.kind === 'prefix' ? m.path.value : '' },
+    host, ...m, rule: { labels, rules, filters, limited: !isProbe(r.metadata), prefix: m.path.kind === 'prefix' ? m.path.value : '' },
   })));
 }
 

@@ -56,6 +56,7 @@ export function proxyEnvironment(pod: V1Pod, config: MeshConfig, settings: Proxy
     OUTBOUND_CONNECT_TIMEOUT: String(settings.outboundConnectTimeoutMs),
     SHUTDOWN_GRACE_SECONDS: String(settings.shutdownGraceSeconds),
     ...tuned(settings),
+    ...traced(settings),
   };
   const over = new Set(settings.additionalEnv.map((v) => v.name));
   return [
@@ -74,4 +75,15 @@ function tuned(s: ProxySettings): Record<string, string> {
     ['SHUTDOWN_ENDPOINT_ENABLED', s.adminShutdown ? undefined : 'false'],
   ];
   return Object.fromEntries(asked.filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));
+}
+
+/** Spans say which pod they are of; the workload behind it is not known by a name that every pod has, its ServiceAccount is. */
+function traced({ traceCollector, traceCollectorIdentity }: ProxySettings): Record<string, string> {
+  if (traceCollector === undefined) return {};
+  return {
+    TRACE_COLLECTOR_SVC_ADDR: traceCollector,
+    ...(traceCollectorIdentity !== undefined && { TRACE_COLLECTOR_SVC_NAME: traceCollectorIdentity }),
+    TRACE_SERVICE_NAME: `${ref('SERVICE_ACCOUNT')}.${ref('POD_NAMESPACE')}`,
+    TRACE_EXTRA_ATTRIBUTES: `k8s.namespace.name=${ref('POD_NAMESPACE')}\nk8s.pod.name=${ref('POD_NAME')}`,
+  };
 }

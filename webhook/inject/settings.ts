@@ -6,8 +6,9 @@ import { PORTS } from '../../api/ports.ts';
 import { imageRef } from '../../api/version.ts';
 import type { NamespaceLike } from '../metadata.ts';
 import {
-  type LogLevel, parseDurationMs, parseEnvironment, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets, parseSwitch, parseToken,
+  type LogLevel, parseDurationMs, parseEnvironment, parseHost, parseHostPort, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets, parseSwitch, parseToken,
 } from './values.ts';
+import { requestsPerSecond } from '../../lib/authz/compile.ts';
 import { DEFAULT_POLICIES } from '../../lib/authz/default-policy.ts';
 
 /** What the containers of one pod are made with: the mesh's configuration, the namespace's annotations, then the pod's. */
@@ -57,6 +58,9 @@ export interface ProxySettings {
   /** detection waits for the rest of a first line for as long as it takes */
   inboundDetectPatient: boolean;
   outboundDetectPatient: boolean;
+  /** where spans go, host:port; its mesh identity, if it has one */
+  traceCollector: string | undefined;
+  traceCollectorIdentity: string | undefined;
   /** variables of the proxy over those that the injector sets */
   additionalEnv: V1EnvVar[];
 }
@@ -174,7 +178,11 @@ export function resolveSettings(pod: V1Pod, namespace: NamespaceLike, config: Me
     outboundDiscoveryIdleMs: read<number | undefined>('proxy-outbound-discovery-cache-unused-timeout', parseDurationMs, undefined, 'a duration, as in 5s'),
     inboundDetectPatient: read('proxy-disable-inbound-protocol-detect-timeout', parseSwitch, false, SWITCH),
     outboundDetectPatient: read('proxy-disable-outbound-protocol-detect-timeout', parseSwitch, false, SWITCH),
+    traceCollector: read<string | undefined>('trace-collector', parseHostPort, undefined, 'host:port of a collector that takes OTLP over gRPC'),
+    traceCollectorIdentity: read<string | undefined>('trace-collector-identity', parseHost, undefined, 'the mesh identity of the collector'),
     additionalEnv: read('proxy-additional-env', parseEnvironment, [], 'a JSON list of variables, as in [{"name":"A","value":"b"}]'),
   };
+  // The control plane reads these from the pod: what it passes over is told here.
+  for (const key of ['rate-limit', 'rate-limit-per-client'] as const) read(key, (t) => requestsPerSecond(t) ?? null, undefined, 'requests a second, a whole number above 0');
   return { settings, warnings };
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { parseDurationMs, parseEnvironment, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets, parseSwitch, parseToken } from './values.ts';
+import { parseDurationMs, parseEnvironment, parseHost, parseHostPort, parseInteger, parseLogLevel, parsePort, parsePortList, parseQuantity, parseSubnets, parseSwitch, parseToken } from './values.ts';
 
 const anything = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...Array.from('0123456789-,./:msKMGie +')) }));
 
 describe('annotation values', () => {
   it('never throw and never invent a value', () => {
     fc.assert(fc.property(anything, (text) => {
-      for (const parse of [parsePort, parsePortList, parseSubnets, parseDurationMs, parseQuantity, parseLogLevel, parseSwitch, parseToken, parseEnvironment]) {
+      for (const parse of [parsePort, parsePortList, parseSubnets, parseDurationMs, parseQuantity, parseLogLevel, parseSwitch, parseToken, parseEnvironment, parseHost, parseHostPort]) {
         const value = parse(text);
         assert.ok(value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' || Array.isArray(value));
       }

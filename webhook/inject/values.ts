@@ -76,6 +76,17 @@ export function parseSwitch(text: string): boolean | null {
   return word === 'disabled' || word === 'false' ? false : null;
 }
 
+/** A DNS name. */
+export function parseHost(text: string): string | null {
+  return /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text.trim()) ? text.trim() : null;
+}
+
+/** A DNS name or IPv4 address with a port. */
+export function parseHostPort(text: string): string | null {
+  const [host = '', port = '', ...more] = text.trim().split(':');
+  return more.length === 0 && parseHost(host) !== null && parsePort(port) !== null ? `${host}:${port}` : null;
+}
+
 /** A token of RFC 9110. */
 export function parseToken(text: string): string | null {
   return /^[\w!#$%&'*+.^`|~-]{1,64}$/.test(text.trim()) ? text.trim() : null;

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
 import { Authz_Action, ServerSchema } from '../../../api/gen/inbound_pb.js';
-import type { AuthnSchema, AuthzSchema, HttpRouteSchema, Server } from '../../../api/gen/inbound_pb.js';
+import type { AuthnSchema, AuthzSchema, HttpLocalRateLimitSchema, HttpRouteSchema, Server } from '../../../api/gen/inbound_pb.js';
 import type { IPNetworkSchema } from '../../../api/gen/net_pb.js';
 import { ipMessage } from '../../cluster/ip.ts';
 import type { Authorization, Clients, InboundPolicy, InboundRoute, Reference } from '../model.ts';
@@ -12,11 +12,20 @@ export const serverMessage = once((policy: InboundPolicy): Server => create(Serv
   protocol: {
     kind: policy.protocol === 'opaque'
       ? { case: 'opaque', value: {} }
-      : { case: 'detect', value: { timeout: duration(policy.detectTimeoutMs), httpRoutes: policy.routes.map(httpRoute) } },
+      : { case: 'detect', value: { timeout: duration(policy.detectTimeoutMs), httpRoutes: policy.routes.map(httpRoute), ...(policy.rateLimit && { httpLocalRateLimit: rateLimit(policy.rateLimit) }) } },
   },
   authorizations: policy.authorizations.map(authz),
   labels: labels(policy.reference),
 }));
+
+/** Set by annotations of the pod or its namespace. */
+function rateLimit({ total, perClient }: NonNullable<InboundPolicy['rateLimit']>): MessageInitShape<typeof HttpLocalRateLimitSchema> {
+  return {
+    metadata: metadata({ kind: 'default', name: 'rate-limit' }),
+    ...(total !== undefined && { total: { requestsPerSecond: total } }),
+    ...(perClient !== undefined && { identity: { requestsPerSecond: perClient } }),
+  };
+}
 
 function httpRoute(route: InboundRoute): MessageInitShape<typeof HttpRouteSchema> {
   return { metadata: metadata(route.reference), authorizations: route.authorizations.map(authz), rules: [{ matches: route.matches.map(requestMatch) }] };
