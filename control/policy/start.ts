@@ -40,7 +40,7 @@ export const start: StartService = async (env, deps) => {
   const routes = watchRoutes({ client: deps.kube, log, clock: deps.clock });
   const keeping = { client: deps.kube, namespace: config.controlNamespace, clock: deps.clock, log };
   const kept = watchKept(keeping);
-  const settings = settingsMemory(kept.of);
+  const settings = settingsMemory((key) => kept.of(key));
   const authorizations = watchAuthorizationPolicies({ client: deps.kube, log, clock: deps.clock });
   const changes = policyChanges(cluster, routes, kept.synced);
   const stopReading = readSettingsEagerly({ changes, cluster, routes, settings });

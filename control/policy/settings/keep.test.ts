@@ -26,7 +26,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 async function life({ api, cluster, routes }: TestPolicyCluster) {
   const shared = { client: api.client(), namespace: 'mesh-system', clock: systemClock, log: silentLog() };
   const kept = watchKept(shared);
-  const settings = settingsMemory(kept.of);
+  const settings = settingsMemory((key) => kept.of(key));
   const changes = policyChanges(cluster, routes, kept.synced);
   const stopReading = readSettingsEagerly({ changes, cluster, routes, settings });
   const stopping = new AbortController();
