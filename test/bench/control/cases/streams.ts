@@ -11,6 +11,7 @@ import { contextOf, identityOf, nameOf, pidOf, serverOf, type World } from '../w
 const CHANGES = 10;
 const REST_S = 8;
 export const WATCHERS = 'watchers';
+const SECOND = 'second';
 const LEAVES = 16;
 const OPEN_MS = 120_000;
 
@@ -30,16 +31,22 @@ export async function ensureWatchers(world: World): Promise<void> {
   world.crowd = await run.step(`Writing a Service with ${options.rollout} endpoints`, () => makeCrowd(world));
   await ensureLeaves(world);
   const control = pidOf('control');
-  const before = await settledMb(control, REST_S);
-  await run.step(`Opening ${options.streams} streams`, async () => proxies.ask({
-    do: 'watch', group: WATCHERS, server: await serverOf(world, 'destination'), leaves: world.leaves, count: options.streams, method: 'get',
+  const question = {
+    do: 'watch', server: await serverOf(world, 'destination'), leaves: world.leaves, count: options.streams, method: 'get',
     targets: [nameOf(CROWD, CROWD)], context: Array.from({ length: NODES }, (_, i) => contextOf('bookshop', nodeName(i), 'web-1')),
-  }, OPEN_MS));
+  } as const;
+  const before = await settledMb(control, REST_S);
+  await run.step(`Opening ${options.streams} streams, each on a connection of its own`, () => proxies.ask({ ...question, group: WATCHERS }, OPEN_MS));
   const peak = anonymousMb(control);
-  const after = await settledMb(control, REST_S);
-  const kb = (mb: number): number => ((mb - before) * 1000) / options.streams;
-  world.figure({ case: 'streams', what: `memory of a stream and its connection, of ${options.streams} to one Service of ${options.rollout}`, value: kb(after), unit: 'KB', target: 50 });
-  world.figure({ case: 'streams', what: '  right after they were opened', value: kb(peak), unit: 'KB', target: null });
+  const alone = await settledMb(control, REST_S);
+  await run.step('Opening another one on each', () => proxies.ask({ ...question, group: SECOND, on: WATCHERS }, OPEN_MS));
+  const both = await settledMb(control, REST_S);
+  await proxies.ask({ do: 'close', group: SECOND });
+  const figure = (what: string, mb: number, target: number | null): void => world.figure({ case: 'streams', what, value: (mb * 1000) / options.streams, unit: 'KB', target });
+  figure(`memory of a stream, two on each of ${options.streams} connections, connection included`, (both - before) / 2, 50);
+  figure('  of the second one alone', both - alone, 50);
+  figure('  of the first one with its connection', alone - before, null);
+  figure('  right after they were opened', peak - before, null);
 }
 
 export async function streams(world: World): Promise<void> {

@@ -11,7 +11,7 @@ const groups = new Map<string, Group>();
 async function answer(question: Question): Promise<Answers[keyof Answers]> {
   switch (question.do) {
     case 'watch': {
-      const group = new Group(question);
+      const group = new Group(question, question.on === undefined ? null : groups.get(question.on)!);
       groups.set(question.group, group);
       return { opened: await group.open(AT_ONCE) };
     }

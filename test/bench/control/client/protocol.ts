@@ -13,9 +13,9 @@ export interface Leaf { key: string; chain: string }
 export type Question =
   /**
    * Opens proxies, a connection each and a stream on each; certificates, targets (a name for `get`, ip:port for `outbound`) and contexts go round. Answered when
-   * each has had a first message.
+   * each has had a first message. `on`: the group whose connections are used in place of new ones.
    */
-  | { do: 'watch'; group: string; server: Server; leaves: Leaf[]; count: number; method: 'get' | 'outbound'; targets: string[]; context: string[] }
+  | { do: 'watch'; group: string; on?: string; server: Server; leaves: readonly Leaf[]; count: number; method: 'get' | 'outbound'; targets: readonly string[]; context: readonly string[] }
   /** Answered at once; from then on `seen` counts. */
   | { do: 'mark'; group: string; marker: string }
   /** Answered when every stream of the group has had a message with the marker: milliseconds since the epoch, one each. */

@@ -6,7 +6,7 @@ import { decode, encode, type Plain } from '../../../../lib/grpc/wire.ts';
 import { addrOf, ipMessage } from '../../../../proxy/discover/convert.ts';
 import type { Http2Client } from '../../../../proxy/http2/index.ts';
 import { RequestHead, type Fields, type RequestStream, type ResponseStream } from '../../../../proxy/message/contract.ts';
-import type { Reset } from '../../../../proxy/message/reset.ts';
+import { RESET, type Reset } from '../../../../proxy/message/reset.ts';
 import { connect } from './connection.ts';
 import type { Question } from './protocol.ts';
 
@@ -38,7 +38,8 @@ function address(text: string): { ip: ReturnType<typeof ipMessage>; port: number
 
 export class Group {
   private readonly asked: Watch;
-  private readonly connections: Http2Client[] = [];
+  readonly connections: Http2Client[] = [];
+  private readonly on: Group | null;
   private readonly streams: Stream[] = [];
   /** milliseconds since the epoch at which each stream had a message with the marker */
   private readonly marks = new Map<string, { at: Map<Stream, number>; done: (at: number[]) => void; all: Promise<number[]> }>();
@@ -46,8 +47,10 @@ export class Group {
   messages = 0;
   bytes = 0;
 
-  constructor(asked: Watch) {
+  /** `on`: whose connections it uses */
+  constructor(asked: Watch, on: Group | null = null) {
     this.asked = asked;
+    this.on = on;
   }
 
   async open(atOnce: number): Promise<number> {
@@ -64,9 +67,9 @@ export class Group {
 
   private async one(index: number): Promise<void> {
     const { server, leaves, method, targets, context } = this.asked;
-    const turn = <T>(of: T[]): T => of[index % of.length]!;
-    const connection = await connect(server, turn(leaves));
-    this.connections.push(connection);
+    const turn = <T>(of: readonly T[]): T => of[index % of.length]!;
+    const connection = this.on === null ? await connect(server, turn(leaves)) : turn(this.on.connections);
+    if (this.on === null) this.connections.push(connection);
     const stream = new Stream(this);
     this.streams.push(stream);
     const path = method === 'get' ? METHODS.Destination_Get : METHODS.OutboundPolicies_Watch;
@@ -123,6 +126,7 @@ export class Group {
 
   close(): void {
     this.failed = () => undefined;
+    for (const { up } of this.streams) up?.reset(RESET.cancel);
     for (const connection of this.connections) connection.destroy();
   }
 }
