@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Registry } from '@prometheus-io/client';
 import { Destination } from '../../api/gen/destination_pb.js';
+import { Identity } from '../../api/gen/identity_pb.js';
 import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
 import { systemClock } from '../../lib/clock.ts';
+import { silentLog } from '../../lib/log.ts';
+import { createCsr } from '../../lib/pki/csr.ts';
+import { generateKeys } from '../../lib/pki/keys.ts';
 import { streams } from '../cluster/streams.ts';
 import { testGrpc } from '../cluster/testing/grpc.ts';
 import type { TestServer } from '../cluster/testing/grpc.ts';
@@ -14,6 +19,8 @@ import { testPolicyCluster } from '../cluster/testing/policy.ts';
 import type { TestPolicyCluster } from '../cluster/testing/policy.ts';
 import { testConfig } from '../cluster/testing/view.ts';
 import { destinationService } from '../destination/service.ts';
+import { certifier } from '../identity/certify.ts';
+import { testMesh } from '../serve/testing/mesh.ts';
 import { lastGood } from './inbound/last-good.ts';
 import { inboundChanges } from './inbound/policies.ts';
 import { inboundService } from './inbound/service.ts';
@@ -162,6 +169,52 @@ describe('the calls of a stock proxy', () => {
     assert.deepEqual(calls.map((call) => call.messages.length), [1, 1]);
     for (const call of calls) call.cancel();
     assert.deepEqual(await Promise.all(calls.map((call) => call.ended)), [grpc.status.CANCELLED, grpc.status.CANCELLED]);
+  });
+
+  it('get the same by the calls that give one answer', async () => {
+    const ask = (service: string, method: string, request: object): Promise<Decoded> => new Promise((resolve, reject) => {
+      connect(service)[method](request, (error: Error | null, answer: Decoded) => (error ? reject(error) : resolve(answer)));
+    });
+    const port = { workload: WORKLOAD, port: 8080 };
+    const watched = follow(connect('inbound.InboundServerPolicies').watchPort(port));
+    const one = await ask('inbound.InboundServerPolicies', 'getPort', port);
+    checkServer(one);
+    assert.deepEqual(one, await watched.next());
+    const target = { source_workload: WORKLOAD, addr: ADDRESS };
+    const policies = follow(connect('outbound.OutboundPolicies').watch(target));
+    const decided = await ask('outbound.OutboundPolicies', 'get', target);
+    checkMeta(decided.metadata);
+    for (const route of [...decided.protocol.detect.http1.routes, ...decided.protocol.detect.http2.routes, ...decided.protocol.detect.opaque.routes]) checkRoute(route);
+    assert.deepEqual(decided, await policies.next());
+    for (const call of [watched, policies]) call.cancel();
+    await Promise.all([watched.ended, policies.ended]);
+  });
+
+  it('get a certificate: DER throughout, with its end', async () => {
+    const mesh = await testMesh();
+    const token = { namespace: 'shop', name: 'default', uid: 'u' };
+    const certify = certifier({
+      config: testConfig, issuer: { usable: () => ({ authority: mesh.authority }) }, clock: systemClock, log: silentLog(), review: () => Promise.resolve(token),
+      metrics: { certified: () => undefined, reviewed: () => undefined }, events: { record: () => undefined },
+    });
+    const identity = await testGrpc((router) => void router.service(Identity, { certify: (request, context) => certify(request, context) }));
+    const definition = grpc.loadPackageDefinition(loadSync('identity.proto', { includeDirs: [PROTO], keepCase: true, longs: String })) as Decoded;
+    const client = new definition.io.linkerd.proxy.identity.Identity(`127.0.0.1:${identity.port}`, grpc.credentials.createInsecure());
+    const keys = generateKeys();
+    const name = 'default.shop.serviceaccount.identity.mesh-system.cluster.local';
+    const answer: Decoded = await new Promise((resolve, reject) => {
+      client.certify({ identity: name, token: Buffer.from('a.b.c'), certificate_signing_request: createCsr(keys.privateKey, name) }, (error: Error | null, response: Decoded) => (error ? reject(error) : resolve(response)));
+    });
+    assert.deepEqual(Object.keys(answer).sort(), ['intermediate_certificates', 'leaf_certificate', 'valid_until']);
+    const leaf = new X509Certificate(answer.leaf_certificate);
+    assert.ok(leaf.raw.equals(answer.leaf_certificate), 'DER, and nothing behind it');
+    assert.ok(leaf.subjectAltName!.startsWith(`DNS:${name}`), 'its first name is who the client is');
+    assert.ok(leaf.checkPrivateKey(keys.privateKey));
+    assert.equal(Number(answer.valid_until.seconds), Math.floor(leaf.validToDate.getTime() / 1000));
+    const chain = [leaf, ...answer.intermediate_certificates.map((der: Buffer) => new X509Certificate(der))];
+    for (const [i, one] of chain.slice(1).entries()) assert.ok(chain[i]!.checkIssued(one));
+    client.close();
+    await identity.close();
   });
 
   it('get profile and policy in parallel for a new address, then endpoints, again and again', async () => {
