@@ -36,7 +36,7 @@ export class World {
       req.on('data', (c: string) => { body += c; });
       req.on('end', () => {
         seen.push({ method: req.method!, url: req.url!, headers: req.headers, body });
-        res.writeHead(this.status.get(name) ?? 200, { 'x-server': name });
+        res.writeHead(this.status.get(name) ?? 200, { 'x-server': name, 'x-secret': 'yes' });
         res.end(name);
       });
     });
