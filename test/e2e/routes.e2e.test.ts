@@ -1,86 +1,13 @@
 import assert from 'node:assert/strict';
-import { INJECT } from '../../api/annotations.ts';
-import { ROUTE_CONTROLLER } from '../../api/names.ts';
-import type { RouteParentStatus } from '../../lib/kube/gateway-api.ts';
 import { exec } from '../cluster/exec.ts';
 import { applyGatewayApi } from '../gateway-api/module.ts';
-import { apply, dropNamespaces, inPod, slipPast, waitFor, waitReady } from './steps.ts';
-import { kube, MESHED, namespace, nodeContainer, PROBE_NAMESPACE, type Thing } from './world.ts';
+import { apply, dropNamespaces, proxyMetrics, slipPast, total, waitFor, waitReady } from './steps.ts';
+import { to, under, versions, webOf, type Answer } from './web.ts';
+import { kube, MESHED, namespace, PROBE_NAMESPACE } from './world.ts';
 
 const NAMESPACE = 'routes';
 
-/** Tells who it is and what it was asked, how often it was asked for /seen/ID; /fail/ID?times=N answers 503 N times first; /slow?ms=N waits. */
-const SERVER = `
-import { createServer } from 'node:http';
-const seen = new Map();
-createServer(async (req, res) => {
-  const url = new URL(req.url, 'http://server');
-  const times = (seen.get(url.pathname) ?? 0) + 1;
-  seen.set(url.pathname, times);
-  if (url.pathname.startsWith('/slow')) await new Promise((r) => setTimeout(r, Number(url.searchParams.get('ms'))));
-  const fails = url.pathname.startsWith('/fail/') && times <= Number(url.searchParams.get('times'));
-  const body = url.pathname === '/seen' ? Object.fromEntries(seen) : { version: process.env.VERSION, method: req.method, url: req.url, host: req.headers.host, headers: req.headers, times };
-  res.writeHead(fails ? 503 : 200, { 'content-type': 'application/json', 'x-server': 'yes' }).end(JSON.stringify(body));
-}).listen(8080);
-for (const s of ['SIGTERM', 'SIGINT']) process.on(s, () => process.exit(0));
-`;
-
-interface Call { path: string; method?: string; headers?: Record<string, string> }
-interface Answer { status: number; headers: Record<string, string>; body: { version: string; method: string; url: string; host: string; headers: Record<string, string>; times: number } | null }
-
-const CLIENT = `
-const { host, calls } = JSON.parse(process.argv[2]);
-const answers = [];
-for (const { path, method = 'GET', headers = {} } of calls) {
-  const res = await fetch('http://' + host + path, { method, headers, redirect: 'manual' });
-  const text = await res.text();
-  // The server answers in JSON, a proxy that answers for it in text.
-  const body = res.headers.get('content-type') === 'application/json' ? JSON.parse(text) : null;
-  answers.push({ status: res.status, headers: Object.fromEntries(res.headers), body });
-}
-// A pipe takes its time: the process ends when all is written.
-process.stdout.write(JSON.stringify(answers), () => process.exit(0));
-`;
-
-const ask = (host: string, ...calls: Call[]): Promise<Answer[]> => inPod(PROBE_NAMESPACE, MESHED, CLIENT, JSON.stringify({ host: `${host}.${NAMESPACE}`, calls }));
-const versions = (answers: Answer[]): string[] => answers.map(({ body }) => body?.version ?? '');
-
-function server(version: string): Thing[] {
-  return [
-    {
-      apiVersion: 'v1', kind: 'Pod', metadata: { name: version, namespace: NAMESPACE, labels: { app: 'web', version }, annotations: { [INJECT]: 'enabled' } },
-      spec: { containers: [nodeContainer('server', SERVER, { env: [{ name: 'VERSION', value: version }], ports: [{ containerPort: 8080 }], readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1 } })] },
-    },
-    service(`web-${version}`, { app: 'web', version }),
-  ];
-}
-
-function service(name: string, selector: Record<string, string>, annotations: Record<string, string> = {}): Thing {
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: NAMESPACE, annotations }, spec: { selector, ports: [{ name: 'http', port: 80, targetPort: 8080 }] } };
-}
-
-const to = (name: string, weight?: number) => ({ name, port: 80, ...(weight !== undefined && { weight }) });
-const under = (value: string) => [{ path: { type: 'PathPrefix', value } }];
-
-function route(name: string, parent: string, rules: object[], more: { namespace?: string; annotations?: Record<string, string> } = {}): Thing {
-  const metadata = { name, namespace: more.namespace ?? NAMESPACE, annotations: more.annotations ?? {} };
-  return { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata, spec: { parentRefs: [{ group: '', kind: 'Service', name: parent, namespace: NAMESPACE }], rules } };
-}
-
-/** `Accepted True Accepted`, … of our entry, once it is of the newest generation. */
-async function conditionsOf(name: string, at = NAMESPACE): Promise<string[]> {
-  return await waitFor(`the status of route ${name}`, async () => {
-    const { metadata, status } = await kube().json<{ metadata: { generation: number }; status?: { parents?: RouteParentStatus[] } }>('read the route', ['get', 'httproute', name, '-n', at]);
-    const conditions = status?.parents?.find((parent) => parent.controllerName === ROUTE_CONTROLLER)?.conditions ?? [];
-    return conditions.length > 0 && conditions.every((one) => one.observedGeneration === metadata.generation) && conditions.map((one) => `${one.type} ${one.status} ${one.reason}`);
-  });
-}
-
-/** Applies a route and waits until it is accepted; the proxies have it an instant later. */
-async function applied(thing: Thing): Promise<void> {
-  await apply(thing);
-  assert.deepEqual(await conditionsOf(thing.metadata.name, thing.metadata.namespace), ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']);
-}
+const { ask, server, service, route, conditionsOf, applied } = webOf(NAMESPACE);
 
 describe('routes of the Gateway API', () => {
   before(async () => {
@@ -116,6 +43,18 @@ describe('routes of the Gateway API', () => {
     await apply(service('nowhere', { version: 'v1' }));
     await waitFor('the reference resolved', async () => (await conditionsOf('weights'))[1] === 'ResolvedRefs True ResolvedRefs');
     await waitFor('no failures any more', async () => (await ask('weights', ...Array.from({ length: 40 }, () => ({ path: '/' })))).every(({ status }) => status === 200));
+  });
+
+  it('spread by weight while a side fails over by itself, and comes back', async () => {
+    const side = (version: string) => service('side', { version }, { 'kubectl-mesh.io/failover': 'web-v2' });
+    await apply(service('split', { version: 'v1' }), side('none'));
+    await applied(route('split', 'split', [{ backendRefs: [to('web-v1', 1), to('side', 1)] }]));
+    const seen = async () => [...new Set(versions(await ask('split', ...Array.from({ length: 30 }, () => ({ path: '/' })))))].sort().join();
+    await waitFor('what takes over', async () => (await seen()) === 'v1,v2');
+    await apply(side('v1'));
+    await waitFor('the side to come back', async () => (await seen()) === 'v1');
+    await apply(side('none'));
+    await waitFor('what takes over, again', async () => (await seen()) === 'v1,v2');
   });
 
   it('redirect, rewrite and change headers', async () => {
@@ -166,6 +105,7 @@ describe('routes of the Gateway API', () => {
   it('and annotations of Services inject faults, and say by events what they cannot be followed in', async () => {
     await slipPast(NAMESPACE, service('faulty', { version: 'v1' }, { 'kubectl-mesh.io/fault-abort': '418', 'kubectl-mesh.io/timeout-request': 'whenever' }));
     await waitFor('the fault', async () => (await ask('faulty', { path: '/' }))[0]!.status === 418);
+    assert.ok(total(await proxyMetrics(PROBE_NAMESPACE, MESHED), 'outbound_http_faults_injected_total', { fault: 'abort', parent_name: 'faulty' }) >= 1);
     const events = await waitFor('the event', async () => {
       const { items } = await kube().json<{ items: { message: string; type: string; involvedObject: { name: string } }[] }>('list events', ['get', 'events', '-n', NAMESPACE, '--field-selector', 'reason=TrafficSettingProblem']);
       return items.length > 0 && items;

@@ -11,7 +11,7 @@ import { hasTrafficSettings } from '../../../api/annotations.ts';
 import { KINDS } from '../../shared/kinds.ts';
 import { CheckFailure, type Category, type CheckContext } from '../types.ts';
 
-const SHOWN = 5;
+const SHOWN = 20;
 const CANARIES: Resource<Canary> = CANARY;
 
 /** What the mesh was told and does not do, as it says on the objects: each a warning, since the mesh itself works. */
