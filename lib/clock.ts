@@ -11,8 +11,31 @@ export interface Clock {
   cancel(timer: Timer | null | undefined): void;
 }
 
+/** An event is being handled; when it began, -1 until somebody asks. */
+let inEvent = false;
+let eventAt = -1;
+
+/**
+ * From here to endEvent() the system's clock stands still: what one read from a socket brings takes well under a millisecond, and a proxied request would ask
+ * for the time a dozen times.
+ */
+export function beginEvent(): void {
+  inEvent = true;
+  eventAt = -1;
+}
+
+export function endEvent(): void {
+  inEvent = false;
+}
+
+function now(): number {
+  if (!inEvent) return performance.now();
+  if (eventAt < 0) eventAt = performance.now();
+  return eventAt;
+}
+
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   wall: () => Date.now(),
   after: (ms, f) => setTimeout(f, ms).unref(),
   cancel: (timer) => clearTimeout((timer ?? undefined) as NodeJS.Timeout | undefined),

@@ -6,6 +6,7 @@
  * falls back to 'data' events where they are missing (another runtime).
  */
 import type { Socket } from 'node:net';
+import { beginEvent, endEvent } from '../../lib/clock.ts';
 import { type Holder, held as budget } from './held.ts';
 import { CHUNK, flushLater, giveChunk, SMALL_CHUNK, takeChunk, takeSmall } from './pool.ts';
 import { readInto } from './read-into.ts';
@@ -100,13 +101,16 @@ export class Wire implements Holder, Writer {
   private deliver(buf: Buffer, start: number, end: number): void {
     this.readBytes += end - start;
     if (this.dead || this.reader === null) return;
+    beginEvent();
     try {
       this.reader.read(buf, start, end);
     } catch (e) {
       // A defect in one connection's handling ends that connection, not the others.
       this.destroy(e as Error);
+      endEvent();
       bug(e);
     }
+    endEvent();
   }
 
   /** bytes accepted and not yet taken by the kernel */
