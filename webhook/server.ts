@@ -11,6 +11,8 @@ export interface WebhookServerDeps {
   validate: (request: AdmissionRequest) => Verdict;
   /** an answer could not be given: the API server follows the failure policy of the webhook */
   failed: (error: unknown, request: AdmissionRequest) => void;
+  /** aborted when the process is to end */
+  ending: AbortSignal;
 }
 
 /** An object of etcd's limit of 1.5 MB comes twice in an UPDATE, with the review around it. */
@@ -19,8 +21,12 @@ const BODY_LIMIT = 8 << 20;
 export type WebhookServer = FastifyInstance<Server>;
 
 /** The HTTPS server of the admission webhooks; the caller listens and closes. server.server.setSecureContext renews its certificate. */
-export function createWebhookServer({ tls, inject, annotate, validate, failed }: WebhookServerDeps): WebhookServer {
-  const app = fastify({ https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' }, bodyLimit: BODY_LIMIT, logger: false });
+export function createWebhookServer({ tls, inject, annotate, validate, failed, ending }: WebhookServerDeps): WebhookServer {
+  const app = fastify({ https: { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.2' }, bodyLimit: BODY_LIMIT, logger: false, return503OnClosing: false });
+  // API servers keep connections, and do not send a review again that was on its way when one was closed: they are told before to take another.
+  app.addHook('onSend', async (_request, reply) => {
+    if (ending.aborted) reply.header('connection', 'close');
+  });
 
   for (const [path, handle] of [[INJECT_PATH, inject], [ANNOTATE_PATH, annotate], [VALIDATE_PATH, validate]] as const) {
     app.post(path, async (http, reply) => {

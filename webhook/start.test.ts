@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from '@prometheus-io/client';
 import { INJECT_CARRIED } from '../api/webhooks.ts';
@@ -34,12 +34,13 @@ describe('webhook server', () => {
   let api: FakeApiServer;
   let service: Awaited<ReturnType<typeof start>>;
   const registry = new Registry();
+  const ending = new AbortController();
 
   before(async () => {
     api = await fakeApiServer(CLUSTER);
     service = await start(
       { podName: 'pod-1', listenHost: '127.0.0.1', ports: { webhook: 0 } },
-      { config: testConfig, log: silentLog(), clock: systemClock, kube: api.client('injector'), admin: { registry }, signal: new AbortController().signal },
+      { config: testConfig, log: silentLog(), clock: systemClock, kube: api.client('injector'), admin: { registry }, signal: ending.signal },
     );
   });
   after(async () => {
@@ -47,16 +48,16 @@ describe('webhook server', () => {
     await api.close();
   });
 
-  function post(path: string, body: string): Promise<{ status: number; text: string }> {
+  function post(path: string, body: string, agent: Agent | false = false): Promise<{ status: number; text: string; connection: string | undefined }> {
     const encoded = api.get(RESOURCES.secrets, 'mesh-system/mesh-serving-tls')!.data!['ca.crt']!;
     const ca = Buffer.from(encoded, 'base64');
     return new Promise((resolve, reject) => {
       const out = request({
-        host: '127.0.0.1', port: service.port, path, method: 'POST', ca, servername: 'mesh-webhook.mesh-system.svc', agent: false,
+        host: '127.0.0.1', port: service.port, path, method: 'POST', ca, servername: 'mesh-webhook.mesh-system.svc', agent,
         headers: { 'content-type': 'application/json' },
       }, (res) => {
         let text = '';
-        res.setEncoding('utf8').on('data', (d: string) => { text += d; }).on('end', () => resolve({ status: res.statusCode!, text }));
+        res.setEncoding('utf8').on('data', (d: string) => { text += d; }).on('end', () => resolve({ status: res.statusCode!, text, connection: res.headers.connection }));
       });
       out.on('error', reject).end(body);
     });
@@ -160,6 +161,15 @@ describe('webhook server', () => {
       assert.equal((await post('/inject', body)).status, 400, body);
     }
     assert.equal((await post('/other', '{}')).status, 404);
+  });
+
+  it('answers on, and asks API servers to take another connection, when it is told to end', async () => {
+    const agent = new Agent({ keepAlive: true });
+    assert.equal((await post('/inject', '{}', agent)).connection, 'keep-alive');
+    ending.abort();
+    const { status, connection } = await post('/inject', '{}', agent);
+    assert.deepEqual([status, connection], [400, 'close']);
+    agent.destroy();
   });
 
   it('leaves namespaces alone that nobody spoke about', () => {

@@ -45,6 +45,7 @@ export async function start(env: WebhookEnv, deps: WebhookDeps): Promise<{ port:
     targets: [webhookConfiguration(WEBHOOK_CONFIGURATION), webhookConfiguration(VALIDATOR_CONFIGURATION, VALIDATING_WEBHOOK_CONFIGURATIONS)],
   });
   const app = createWebhookServer({
+    ending: deps.signal,
     tls: serving.current(),
     inject: createInjector({
       kube,

@@ -40,6 +40,8 @@ export function createApiServer({ tls, kube, frontProxy, groups, failed }: ApiSe
   const app = fastify({
     https: { ...contextOf(tls, frontProxy()), requestCert: true, rejectUnauthorized: false },
     logger: false,
+    // Until its connections have ended it answers: others may know of its end a moment later.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 4096 },
   }) as unknown as FastifyInstance<Server>;
 

@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { CONTROL_WORKLOAD, DEFAULT_CONTROL_NAMESPACE, IDENTITY_WORKLOAD } from '../../api/names.ts';
 import { awaitRollouts } from '../mesh/sample.ts';
+import { openLongLived, type LongLived } from './long-lived.ts';
 import { apply, dropNamespaces, identityOf, inPod, isMeshed, loadGoesOn, loadTotals, pods, proxyMetrics, total, waitFor, waitReady } from './steps.ts';
 import { idlePod, kube, MESHED, namespace, PROBE_NAMESPACE } from './world.ts';
 
 const NAMESPACE = 'without-control';
 const WORKLOADS = [IDENTITY_WORKLOAD, CONTROL_WORKLOAD];
 const NEW_CONNECTIONS = 20;
-
-/** Opens a WebSocket, says "open", and then sends each line of standard input over it and prints the answer. */
-const LONG_LIVED = `
-import { createInterface } from 'node:readline';
-const ws = new WebSocket('ws://web.bookshop/ws');
-ws.onopen = () => { console.log('open'); createInterface(process.stdin).on('line', (line) => ws.send(line)); };
-ws.onmessage = ({ data }) => console.log('echo ' + data);
-ws.onclose = ({ code }) => { console.log('closed ' + code); process.exit(0); };
-ws.onerror = () => process.exit(1);
-process.stdin.on('end', () => ws.close(1000));
-`;
 
 /** Opens TCP connections one after the other, each of which is a TLS connection of its own between the proxies; prints how many got their banner. */
 const BANNERS = `
@@ -44,28 +32,23 @@ async function scale(replicas: number): Promise<void> {
 const callWeb = (namespace: string, pod: string): Promise<number> => inPod(namespace, pod, "console.log((await fetch('http://web.bookshop/')).status)");
 
 describe('with every control-plane pod gone', () => {
-  let socket: ChildProcessWithoutNullStreams;
-  const lines: string[] = [];
-  const said = (line: string): Promise<boolean> => waitFor(`"${line}" from the long-lived connection, which said ${lines.join(', ')}`, () => Promise.resolve(lines.includes(line)));
+  let socket: LongLived;
 
   before(async () => {
-    socket = spawn('kubectl', ['exec', '-i', '-n', PROBE_NAMESPACE, MESHED, '-c', 'probe', '--', '/usr/bin/node', '--input-type=module', '-e', LONG_LIVED], { env: kube().env });
-    createInterface(socket.stdout).on('line', (line) => void lines.push(line));
-    await said('open');
+    socket = await openLongLived();
     await inPod(PROBE_NAMESPACE, MESHED, BANNERS);
     await scale(0);
     await waitFor('the end of the control plane', async () => (await kube().must('list its pods', ['get', 'pods', '-n', DEFAULT_CONTROL_NAMESPACE, '-o', 'name'])).trim() === '');
   });
   after(async () => {
-    socket.stdin.end();
+    socket.end();
     await scale(1);
     await awaitRollouts(kube(), WORKLOADS, DEFAULT_CONTROL_NAMESPACE);
     await dropNamespaces(NAMESPACE);
   });
 
   it('connections that exist go on', async () => {
-    socket.stdin.write('still there\n');
-    await said('echo still there');
+    await socket.echoes('still there');
     const before = await loadTotals();
     await loadGoesOn(30);
     const after = await loadTotals();
@@ -110,8 +93,7 @@ describe('with every control-plane pod gone', () => {
     assert.equal(await callWeb(NAMESPACE, 'returned'), 200);
     const metrics = await proxyMetrics(NAMESPACE, 'returned');
     assert.ok(total(metrics, 'request_total', { direction: 'outbound', tls: 'true', server_id: identityOf('web', 'bookshop') }) >= 1);
-    socket.stdin.write('and after\n');
-    await said('echo and after');
+    await socket.echoes('and after');
     await waitFor('figures', async () => (await kube().kubectl(['mesh', 'stat', 'deploy', '-n', 'bookshop'])).code === 0);
     const check = await kube().kubectl(['mesh', 'check', '-o', 'short']);
     assert.equal(check.code, 0, check.stdout + check.stderr);

@@ -129,6 +129,8 @@ const controllerManager: Component = {
     `--cluster-signing-key-file=${PKI}/ca.key`,
     '--use-service-account-credentials=true',
     '--leader-elect=false',
+    // A test may take the API server away for minutes: this would take the nodes for lost when it is back, and every pod out of its Services.
+    '--node-monitor-grace-period=10m',
     // Node objects are created with their pod subnet, which the CNI configuration holds too.
     '--allocate-node-cidrs=false',
     '--profiling=false',
