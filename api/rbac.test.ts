@@ -11,8 +11,8 @@ describe('rbac', () => {
         const writes = rule.verbs.some((verb) => ['update', 'patch', 'delete'].includes(verb));
         // that of canaries is about other people's Deployments: it runs by itself, and only where it is wanted
         if (service === 'canary' && rule.resources.every((r) => CANARY_WRITES.includes(r))) continue;
-        // events have no names to foresee, any namespace may ask for injection, and any route may be one of the mesh
-        if (writes && !['events', 'namespaces', 'httproutes/status', 'authorizationpolicies/status'].includes(rule.resources[0]!)) assert.ok(rule.resourceNames?.length, JSON.stringify(rule));
+        // events have no names to foresee, any namespace may ask for injection, and any route or policy may be one of the mesh
+        if (writes && !['events', 'namespaces', 'httproutes/status', 'authorizationpolicies/status', 'xbackendtrafficpolicies/status'].includes(rule.resources[0]!)) assert.ok(rule.resourceNames?.length, JSON.stringify(rule));
       }
     }
   });

@@ -52,6 +52,7 @@ export const RBAC: Record<RbacService, PolicyRule[]> = {
     read('gateway.networking.x-k8s.io', 'xbackendtrafficpolicies'),
     read(GROUP, 'authorizationpolicies', 'httpfaults'),
     { apiGroups: [GROUP], resources: ['authorizationpolicies/status', 'httpfaults/status'], verbs: ['patch'] },
+    { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xbackendtrafficpolicies/status'], verbs: ['patch'] },
     { apiGroups: ['gateway.networking.k8s.io'], resources: ROUTES.map((one) => `${one}/status`), verbs: ['patch'] },
     EVENTS,
   ],

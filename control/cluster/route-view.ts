@@ -18,8 +18,9 @@ export interface RouteView {
   routesOf(serviceKey: string): Route[];
   /** grants that the owners of a namespace gave */
   grants(namespace: string): ReferenceGrant[];
-  /** traffic policies that target this service */
+  /** traffic policies that target this service, oldest first */
   trafficPolicies(serviceKey: string): BackendTrafficPolicy[];
+  trafficPolicy(key: string): BackendTrafficPolicy | undefined;
   fault(key: string): HttpFault | undefined;
 }
 
@@ -31,6 +32,7 @@ export const routeToken = {
   routesOf: (serviceKey: string) => `routes ${serviceKey}`,
   grants: (namespace: string) => `grants ${namespace}`,
   trafficPolicies: (serviceKey: string) => `traffic-policies ${serviceKey}`,
+  trafficPolicy: (key: string) => `XBackendTrafficPolicy ${key}`,
   fault: (key: string) => `fault ${key}`,
 } as const;
 
@@ -53,6 +55,10 @@ export function trackedPolicyView(view: PolicyView, note: (token: string) => voi
     trafficPolicies(serviceKey) {
       note(routeToken.trafficPolicies(serviceKey));
       return view.trafficPolicies(serviceKey);
+    },
+    trafficPolicy(key) {
+      note(routeToken.trafficPolicy(key));
+      return view.trafficPolicy(key);
     },
     fault(key) {
       note(routeToken.fault(key));

@@ -7,6 +7,7 @@ import type { Resource } from '../../lib/kube/resources.ts';
 import { keyOf } from '../../lib/kube/store.ts';
 import type { KubeObject } from '../../lib/kube/types.ts';
 import type { WatchLog } from '../../lib/kube/watch.ts';
+import { byAge } from './age.ts';
 import { optionalWatch } from './optional-watch.ts';
 import type { OptionalWatch } from './optional-watch.ts';
 import { routeToken } from './route-view.ts';
@@ -23,6 +24,7 @@ export interface Routes {
   /** every route there is */
   all(): Route[];
   faults(): Iterable<HttpFault>;
+  trafficPolicies(): Iterable<BackendTrafficPolicy>;
   /** where routes of a kind are written; undefined while the cluster has none */
   resource(kind: RouteKind): Resource | undefined;
   stop(): Promise<void>;
@@ -57,7 +59,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
   });
   const policies = optionalWatch({
     ...shared, forms: [RESOURCES.xbackendtrafficpolicies], trim: trimTrafficPolicy, indexes: { target: targetsOf },
-    changed: (...versions) => tell(versions.flatMap((policy) => (policy ? targetsOf(policy).map(routeToken.trafficPolicies) : []))),
+    changed: (...versions) => tell(versions.flatMap((policy) => (policy ? [routeToken.trafficPolicy(keyOf(policy)), ...targetsOf(policy).map(routeToken.trafficPolicies)] : []))),
   });
   const faults = optionalWatch({
     ...shared, forms: [RESOURCES.httpfaults], trim: trimFault, indexes: {},
@@ -80,7 +82,8 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
       },
       routesOf: (serviceKey) => collect((watch) => watch.store.by('parent', serviceKey)),
       grants: (namespace) => grants.store.by('namespace', namespace),
-      trafficPolicies: (serviceKey) => policies.store.by('target', serviceKey),
+      trafficPolicies: (serviceKey) => policies.store.by('target', serviceKey).sort(byAge),
+      trafficPolicy: (key) => policies.store.get(key),
       fault: (key) => faults.store.get(key),
     },
     synced: Promise.all(Object.values(watches).map((watch) => watch.synced)).then(() => undefined),
@@ -94,6 +97,7 @@ export function watchRoutes({ client, log, clock, random = Math.random }: Routes
     },
     all: () => collect((watch) => watch.store.values()),
     faults: () => faults.store.values(),
+    trafficPolicies: () => policies.store.values(),
     resource: (kind) => byKind[kind].resource(),
     async stop() {
       listeners.clear();
@@ -109,6 +113,9 @@ function parentsOf(route: RouteOf<unknown>): string[] {
   return [...new Set(services.map(({ namespace, name }) => `${namespace ?? route.metadata.namespace}/${name}`))];
 }
 
-function targetsOf({ metadata, spec }: BackendTrafficPolicy): string[] {
-  return spec.targetRefs.filter(({ group, kind }) => (group === '' || group === 'core') && kind === 'Service').map(({ name }) => `${metadata.namespace}/${name}`);
+/** The services that a traffic policy names, all of its own namespace. */
+export function serviceTargets({ metadata, spec }: BackendTrafficPolicy): { name: string; key: string }[] {
+  return spec.targetRefs.filter(({ group, kind }) => (group === '' || group === 'core') && kind === 'Service').map(({ name }) => ({ name, key: `${metadata.namespace}/${name}` }));
 }
+
+const targetsOf = (policy: BackendTrafficPolicy): string[] => serviceTargets(policy).map(({ key }) => key);

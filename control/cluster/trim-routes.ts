@@ -22,7 +22,7 @@ export function trimGrant(grant: ReferenceGrant): ReferenceGrant {
 }
 
 export function trimTrafficPolicy(policy: BackendTrafficPolicy): BackendTrafficPolicy {
-  return { metadata: meta(policy.metadata), spec: policy.spec };
+  return { metadata: meta(policy.metadata), spec: policy.spec, ...(policy.status && { status: policy.status }) };
 }
 
 export function trimFault(fault: HttpFault): HttpFault {

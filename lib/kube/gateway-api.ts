@@ -130,4 +130,12 @@ export interface BackendTrafficPolicy extends KubeObject {
     retryConstraint?: { budget?: { percent?: number; interval?: string }; minRetryRate?: { count?: number; interval?: string } };
     sessionPersistence?: SessionPersistence;
   };
+  /** GEP-713 PolicyStatus */
+  status?: { ancestors?: PolicyAncestorStatus[] };
+}
+
+export interface PolicyAncestorStatus {
+  ancestorRef: ParentReference;
+  controllerName: string;
+  conditions?: (Condition & { observedGeneration?: number })[];
 }

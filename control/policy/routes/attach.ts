@@ -1,6 +1,7 @@
 import type { ParentReference } from '../../../lib/kube/gateway-api.ts';
 import { keyOf } from '../../../lib/kube/store.ts';
 import type { Service, ServicePort } from '../../../lib/kube/types.ts';
+import { byAge } from '../../cluster/age.ts';
 import { isOpaqueServicePort } from '../../cluster/mesh.ts';
 import type { Route, RouteKind } from '../../cluster/route-view.ts';
 import type { Reference, RequestMatch } from '../model.ts';
@@ -46,7 +47,7 @@ export function namesPort(route: Route, service: Service, port: number): boolean
  */
 export function routesOfPort(service: Service, port: number, clients: string | undefined, sources: Sources): PortRoutes {
   const own = service.metadata.namespace;
-  const all = sources.view.routesOf(keyOf(service)).filter((route) => namesPort(route, service, port)).sort(byAge);
+  const all = sources.view.routesOf(keyOf(service)).filter((route) => namesPort(route, service, port)).sort((a, b) => byAge(a.object, b.object));
   const consumers = clients === undefined || clients === own ? [] : usable(all.filter((route) => route.object.metadata.namespace === clients), service, port, sources);
   const candidates = consumers.length > 0 ? consumers : usable(all.filter((route) => route.object.metadata.namespace === own), service, port, sources);
   const opaque = isOpaqueServicePort(service, port, sources.view, sources.config);
@@ -66,13 +67,6 @@ export function routesOfPort(service: Service, port: number, clients: string | u
 }
 
 const isStream = (kind: RouteKind): boolean => kind === 'TLSRoute' || kind === 'TCPRoute';
-
-/** Oldest first, then by namespace/name. */
-function byAge(a: Route, b: Route): number {
-  const [x, y] = [a.object.metadata.creationTimestamp ?? '', b.object.metadata.creationTimestamp ?? ''];
-  if (x !== y) return x < y ? -1 : 1;
-  return keyOf(a.object) < keyOf(b.object) ? -1 : 1;
-}
 
 function usable(routes: Route[], service: Service, port: number, sources: Sources): Attached[] {
   return routes.map((route) => compileRoute(route, service, port, sources)).filter(({ compiled }) => compiled.rules.length > 0);

@@ -19,7 +19,8 @@ import { faultProblems } from './faults.ts';
 import { serviceProblems } from './services.ts';
 import { teller } from './tell.ts';
 import type { Told } from './tell.ts';
-import { FAULT, findRoute, isRouteKind, statusWriter } from './write.ts';
+import { trafficPolicyReports } from './traffic-policies.ts';
+import { FAULT, findRoute, findTrafficPolicy, isRouteKind, statusWriter, TRAFFIC_POLICY } from './write.ts';
 
 export interface StatusOptions {
   client: KubeClient;
@@ -52,11 +53,12 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
   const reports = new Live<Reported, PolicyView>({
     changes, onError,
     compute(key, view, previous) {
-      const route = findRoute(key, view);
-      const verdicts = route ? routeReports(route, sources(view)).flatMap(({ conditions }) => conditions) : [];
+      const [route, policy] = [findRoute(key, view), findTrafficPolicy(key, view)];
+      const found = route ? routeReports(route, sources(view)) : policy ? trafficPolicyReports(policy, view) : [];
+      const verdicts = found.flatMap(({ conditions }) => conditions);
       const messages = verdicts.filter((one) => one.message !== '').map((one) => `${one.type} ${one.status}, ${one.reason}: ${one.message}`);
       // The version is part of it: somebody else may have written our entries.
-      const text = JSON.stringify([verdicts, route?.object.metadata.resourceVersion]);
+      const text = JSON.stringify([verdicts, (route?.object ?? policy)?.metadata.resourceVersion]);
       return previous?.text === text ? previous : { text, messages: [...new Set(messages)] };
     },
   });
@@ -73,11 +75,13 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
   async function followRoute(key: string): Promise<void> {
     for await (const { messages } of reports.follow(key, signal)) {
       const route = findRoute(key, changes.view);
-      if (!route) {
+      const policy = findTrafficPolicy(key, changes.view);
+      if (policy) told.tell(naming(apiVersionOf(RESOURCES.xbackendtrafficpolicies), 'XBackendTrafficPolicy', policy.metadata), 'PolicyProblem', messages);
+      else if (route) told.tell(naming(`${GATEWAY_GROUP}/v1`, route.kind, route.object.metadata), 'RouteProblem', messages);
+      else {
         queue.forget(key);
         return told.forget(...(key.split(' ') as [string, string]));
       }
-      told.tell(naming(`${GATEWAY_GROUP}/v1`, route.kind, route.object.metadata), 'RouteProblem', messages);
       queue.add(key);
     }
   }
@@ -111,13 +115,14 @@ export async function keepStatus(options: StatusOptions, signal: AbortSignal): P
   function look(token: string): void {
     const [kind = '', key = ''] = token.split(' ');
     if (token.startsWith(FAULT)) lookAtFault(token);
-    else if (isRouteKind(kind)) follow(token, () => followRoute(token));
+    else if (isRouteKind(kind) || token.startsWith(TRAFFIC_POLICY)) follow(token, () => followRoute(token));
     else if (kind === 'service' && hasTrafficSettings(changes.view.service(key)?.metadata)) follow(token, () => followService(key));
   }
 
   await Promise.race([changes.synced, aborted(signal)]);
   const unsubscribe = changes.onChange(look);
   for (const route of routes.all()) look(`${route.kind} ${keyOf(route.object)}`);
+  for (const policy of routes.trafficPolicies()) look(TRAFFIC_POLICY + keyOf(policy));
   for (const fault of routes.faults()) look(FAULT + keyOf(fault));
   for (const service of cluster.services()) look(`service ${keyOf(service)}`);
   await aborted(signal);

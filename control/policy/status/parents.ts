@@ -1,23 +1,25 @@
 import { ROUTE_CONTROLLER } from '../../../api/names.ts';
-import type { ParentReference, RouteParentStatus } from '../../../lib/kube/gateway-api.ts';
-import type { ParentReport } from './conditions.ts';
+import type { ParentReference, PolicyAncestorStatus, RouteParentStatus } from '../../../lib/kube/gateway-api.ts';
+import type { ParentReport, Verdict } from './conditions.ts';
 
-/** The API server takes no more entries than this (RouteStatus.parents). */
-const MAX_PARENTS = 32;
+/** What an entry is about, and what is said about it. */
+interface Report { ref: ParentReference; conditions: Verdict[] }
+
+interface Entry { ref: ParentReference; controllerName: string; conditions?: NonNullable<RouteParentStatus['conditions']> }
 
 /**
- * status.parents as it should be: the entries of other controllers as they are, ours by the reports. Undefined when it is so already. A condition
- * keeps its time as long as its status does.
+ * Entries of a status as they should be, at most `room` of them: those of other controllers as they are, ours by the reports. Undefined when it is so already. A
+ * condition keeps its time as long as its status does.
  *
  * @param now RFC 3339
  */
-export function parentsWith(current: RouteParentStatus[], reports: ParentReport[], generation: number, now: string): RouteParentStatus[] | undefined {
+function entriesWith(current: Entry[], reports: Report[], room: number, generation: number, now: string): Entry[] | undefined {
   const ours = current.filter((entry) => entry.controllerName === ROUTE_CONTROLLER);
   const others = current.filter((entry) => entry.controllerName !== ROUTE_CONTROLLER);
-  const next = reports.slice(0, Math.max(0, MAX_PARENTS - others.length)).map(({ parentRef, conditions }): RouteParentStatus => {
-    const before = ours.find((entry) => same(entry.parentRef, parentRef));
+  const next = reports.slice(0, Math.max(0, room - others.length)).map(({ ref, conditions }): Entry => {
+    const before = ours.find((entry) => same(entry.ref, ref));
     return {
-      parentRef,
+      ref,
       controllerName: ROUTE_CONTROLLER,
       conditions: conditions.map((verdict) => {
         const old = before?.conditions?.find((condition) => condition.type === verdict.type);
@@ -26,6 +28,22 @@ export function parentsWith(current: RouteParentStatus[], reports: ParentReport[
     };
   });
   return canonical(next) === canonical(ours) ? undefined : [...others, ...next];
+}
+
+/** The API server takes no more (RouteStatus.parents, PolicyStatus.ancestors). */
+const MAX_PARENTS = 32;
+const MAX_ANCESTORS = 16;
+
+/** status.parents of a route. */
+export function parentsWith(current: RouteParentStatus[], reports: ParentReport[], generation: number, now: string): RouteParentStatus[] | undefined {
+  const entries = current.map(({ parentRef: ref, ...entry }) => ({ ref, ...entry }));
+  return entriesWith(entries, reports.map(({ parentRef: ref, conditions }) => ({ ref, conditions })), MAX_PARENTS, generation, now)?.map(({ ref, ...entry }) => ({ parentRef: ref, ...entry }));
+}
+
+/** status.ancestors of a policy: the Services that it is for. */
+export function ancestorsWith(current: PolicyAncestorStatus[], reports: ParentReport[], generation: number, now: string): PolicyAncestorStatus[] | undefined {
+  const entries = current.map(({ ancestorRef: ref, ...entry }) => ({ ref, ...entry }));
+  return entriesWith(entries, reports.map(({ parentRef: ref, conditions }) => ({ ref, conditions })), MAX_ANCESTORS, generation, now)?.map(({ ref, ...entry }) => ({ ancestorRef: ref, ...entry }));
 }
 
 function same(a: ParentReference, b: ParentReference): boolean {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { KubeClient } from '../../../lib/kube/client.ts';
+import type { BackendTrafficPolicy } from '../../../lib/kube/gateway-api.ts';
 import { isNotFound } from '../../../lib/kube/error.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import type { Resource } from '../../../lib/kube/resources.ts';
@@ -10,10 +11,12 @@ import type { Routes } from '../../cluster/routes.ts';
 import type { Sources } from '../routes/context.ts';
 import { routeReports } from './conditions.ts';
 import { faultConditions } from './faults.ts';
-import { parentsWith } from './parents.ts';
+import { ancestorsWith, parentsWith } from './parents.ts';
+import { trafficPolicyReports } from './traffic-policies.ts';
 
 /** Before the key of an HTTPFault; routes have their kind there. */
 export const FAULT = routeToken.fault('');
+export const TRAFFIC_POLICY = routeToken.trafficPolicy('');
 
 const KINDS: ReadonlySet<string> = new Set<RouteKind>(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute']);
 export const isRouteKind = (kind: string): kind is RouteKind => KINDS.has(kind);
@@ -22,6 +25,11 @@ export const isRouteKind = (kind: string): kind is RouteKind => KINDS.has(kind);
 export function findRoute(key: string, view: PolicyView): Route | undefined {
   const [kind = '', name = ''] = key.split(' ');
   return isRouteKind(kind) ? view.route(kind, name) : undefined;
+}
+
+/** By `XBackendTrafficPolicy namespace/name`. */
+export function findTrafficPolicy(key: string, view: PolicyView): BackendTrafficPolicy | undefined {
+  return key.startsWith(TRAFFIC_POLICY) ? view.trafficPolicy(key.slice(TRAFFIC_POLICY.length)) : undefined;
 }
 
 export interface WriterOptions {
@@ -52,6 +60,12 @@ export function statusWriter({ client, routes, sources, clock, signal, onWrite }
       const fault = sources.view.fault(key.slice(FAULT.length));
       const conditions = fault && faultConditions(fault, now());
       if (conditions) await patch(RESOURCES.httpfaults, fault.metadata, { conditions });
+      return;
+    }
+    const policy = findTrafficPolicy(key, sources.view);
+    if (policy) {
+      const ancestors = ancestorsWith(policy.status?.ancestors ?? [], trafficPolicyReports(policy, sources.view), policy.metadata.generation ?? 0, now());
+      if (ancestors) await patch(RESOURCES.xbackendtrafficpolicies, policy.metadata, { ancestors });
       return;
     }
     const route = findRoute(key, sources.view);

@@ -23,7 +23,7 @@ export const policy: Category = {
       hint: 'policy-routes',
       warning: true,
       test: async (c) => {
-        const routes = (await Promise.all([KINDS.httproutes, KINDS.grpcroutes, KINDS.tlsroutes, KINDS.tcproutes].map(async (resource) => (await all(c, resource as Resource<Stated>)).map((object) => ({ kind: resource.kind, object }))))).flat();
+        const routes = (await Promise.all([KINDS.httproutes, KINDS.grpcroutes, KINDS.tlsroutes, KINDS.tcproutes, KINDS.xbackendtrafficpolicies].map(async (resource) => (await all(c, resource as Resource<Stated>)).map((object) => ({ kind: resource.kind, object }))))).flat();
         report(routes.flatMap(({ kind, object }) => ours(object).flatMap((one) => (isBad(one) ? [said(kind, object, one)] : []))));
       },
     },
@@ -75,10 +75,12 @@ export const policy: Category = {
 };
 
 /** An object with conditions of its own, or one for each parent and controller. */
-type Stated = KubeObject & { status?: { conditions?: Condition[]; parents?: { controllerName: string; conditions?: Condition[] }[] } };
+type Stated = KubeObject & { status?: { conditions?: Condition[]; parents?: OfController[]; ancestors?: OfController[] } };
+
+interface OfController { controllerName: string; conditions?: Condition[] }
 
 function ours({ status }: Stated): Condition[] {
-  return (status?.parents ?? []).filter((parent) => parent.controllerName === ROUTE_CONTROLLER).flatMap((parent) => parent.conditions ?? []);
+  return [...(status?.parents ?? []), ...(status?.ancestors ?? [])].filter((parent) => parent.controllerName === ROUTE_CONTROLLER).flatMap((parent) => parent.conditions ?? []);
 }
 
 /** PartiallyInvalid and Problems are bad when they hold, the others when they do not. */
