@@ -4,7 +4,7 @@
  * trying on cgroup v1 without CAP_SYS_RESOURCE; each says what fails without it.
  */
 import { stringify } from 'yaml';
-import { API_SERVICE_IP, CLUSTER_DOMAIN, DNS_SERVICE_IP, SECURE_PORT, SERVICE_CIDR, type Layout, type NodeLayout } from './layout.ts';
+import { API_SERVICE_IP, CLUSTER_DOMAIN, DNS_SERVICE_IP, SECURE_PORT, SERVICE_CIDR, SERVICE_CIDR6, type Layout, type NodeLayout } from './layout.ts';
 import { PAUSE_IMAGE } from './images.ts';
 
 export interface Component {
@@ -16,6 +16,8 @@ export interface Component {
 export const BIN = '/run/kubernetes/bin';
 export const PKI = '/run/kubernetes/pki';
 export const NODE = '/run/node';
+/** The CNI plugins, and one of our own. */
+const CNI = '/run/cni';
 
 /** Subject and names of each certificate; see pki.ts. */
 export interface CertificateRequest {
@@ -60,7 +62,7 @@ export function earlyComponents(cluster: Layout, node: NodeLayout): Component[] 
 /** What is started once the API server answers; started sooner they would work too, after a few restarts. */
 export function lateComponents(cluster: Layout, node: NodeLayout): Component[] {
   const onEveryNode: Component[] = [
-    { name: 'kubelet', command: [`${BIN}/kubelet`, `--config=${NODE}/kubelet.yaml`, `--kubeconfig=${PKI}/kubelet-${node.number}.kubeconfig`, `--hostname-override=${node.name}`, `--node-ip=${node.ip}`] },
+    { name: 'kubelet', command: [`${BIN}/kubelet`, `--config=${NODE}/kubelet.yaml`, `--kubeconfig=${PKI}/kubelet-${node.number}.kubeconfig`, `--hostname-override=${node.name}`, `--node-ip=${node.ip},${node.ip6}`] },
     kubeProxy(cluster, node),
   ];
   return node.number === 1 ? [...onEveryNode, controllerManager, scheduler] : onEveryNode;
@@ -90,7 +92,7 @@ function apiServer(_cluster: Layout, node: NodeLayout): Component {
       '--etcd-servers=http://127.0.0.1:2379',
       `--advertise-address=${node.ip}`,
       `--secure-port=${SECURE_PORT}`,
-      `--service-cluster-ip-range=${SERVICE_CIDR}`,
+      `--service-cluster-ip-range=${SERVICE_CIDR},${SERVICE_CIDR6}`,
       `--client-ca-file=${PKI}/ca.crt`,
       `--tls-cert-file=${PKI}/apiserver.crt`,
       `--tls-private-key-file=${PKI}/apiserver.key`,
@@ -153,7 +155,7 @@ function kubeProxy(cluster: Layout, node: NodeLayout): Component {
     command: [
       `${BIN}/kube-proxy`,
       `--kubeconfig=${PKI}/proxy.kubeconfig`,
-      `--cluster-cidr=${cluster.podCIDR}`,
+      `--cluster-cidr=${cluster.podCIDR},${cluster.podCIDR6}`,
       `--hostname-override=${node.name}`,
       '--proxy-mode=nftables',
       // The conntrack limits belong to the whole machine; writing them from a namespace is refused and ends kube-proxy.
@@ -174,6 +176,7 @@ export function nodeFiles(cluster: Layout, node: NodeLayout): Record<string, str
     'net.d/10-pods.conflist': `${JSON.stringify(cniConfig(node), undefined, 2)}\n`,
     'node.json': `${JSON.stringify(nodeObject(node), undefined, 2)}\n`,
     'masquerade.nft': masquerade(cluster),
+    'cni.sh': CNI_SETUP,
   };
 }
 
@@ -190,7 +193,7 @@ state = "/run/containerd"
   restrict_oom_score_adj = true
 
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${CNI}"
     conf_dir = "${NODE}/net.d"
 `;
 
@@ -218,13 +221,27 @@ function kubeletConfig(node: NodeLayout): object {
   };
 }
 
+/**
+ * ptp, in a namespace where addresses may be used at once: they are unique by the plugin's own book, and to ask the link whether another has
+ * them holds up every pod for two seconds.
+ */
+const CNI_SETUP = `mkdir ${CNI}
+ln -s /usr/lib/cni/* ${CNI}
+cat > ${CNI}/routed <<'END'
+#!/bin/sh
+if [ "$CNI_COMMAND" = ADD ]; then nsenter --net="$CNI_NETNS" sh -c 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad'; fi
+exec /usr/lib/cni/ptp
+END
+chmod 755 ${CNI}/routed
+`;
+
 /** Routed links rather than a bridge: replies between pods of one node then pass the node's NAT without br_netfilter. */
 function cniConfig(node: NodeLayout): object {
   return {
     cniVersion: '1.0.0',
     name: 'pods',
     plugins: [
-      { type: 'ptp', ipMasq: false, ipam: { type: 'host-local', ranges: [[{ subnet: node.podCIDR }]], routes: [{ dst: '0.0.0.0/0' }] } },
+      { type: 'routed', ipMasq: false, ipam: { type: 'host-local', ranges: [[{ subnet: node.podCIDR }], [{ subnet: node.podCIDR6 }]], routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }] } },
       { type: 'portmap', capabilities: { portMappings: true } },
     ],
   };
@@ -233,7 +250,7 @@ function cniConfig(node: NodeLayout): object {
 function nodeObject(node: NodeLayout): object {
   const role = node.number === 1 ? { 'node-role.kubernetes.io/control-plane': '' } : {};
   const labels = { 'topology.kubernetes.io/region': 'local', 'topology.kubernetes.io/zone': `local-${node.number}`, ...role };
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels }, spec: { podCIDR: node.podCIDR, podCIDRs: [node.podCIDR] } };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name: node.name, labels }, spec: { podCIDR: node.podCIDR, podCIDRs: [node.podCIDR, node.podCIDR6] } };
 }
 
 /** Pods reach this machine with the node's address; among themselves they keep their own. */

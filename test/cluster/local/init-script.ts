@@ -34,6 +34,9 @@ for setting in ${MACHINE_SETTINGS.join(' ')}; do
 done
 mount --make-rshared /
 echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+. ${NODE}/cni.sh
 nft -f ${NODE}/masquerade.nft
 
 # Runs a component for ever; each of its ends is a line "name status" in the file exits.

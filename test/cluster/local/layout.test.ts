@@ -36,7 +36,7 @@ describe('layout', () => {
   it('shares no address, path, link, namespace or cgroup between clusters', () => {
     const identity = (clusterName: string, clusterIndex: number) => {
       const cluster = layout('/state', clusterName, clusterIndex, MAX_NODES);
-      return [cluster.dir, cluster.bridge, cluster.bridgeIp, cluster.podCIDR, ...cluster.nodes.flatMap((node) => [node.name, node.ip, node.podCIDR, node.link, node.netns, node.cgroup])];
+      return [cluster.dir, cluster.bridge, cluster.bridgeIp, cluster.podCIDR, cluster.podCIDR6, ...cluster.nodes.flatMap((node) => [node.name, node.ip, node.ip6, node.podCIDR, node.podCIDR6, node.link, node.netns, node.cgroup])];
     };
     fc.assert(
       fc.property(fc.uniqueArray(name, { minLength: 2, maxLength: 2 }), fc.uniqueArray(index, { minLength: 2, maxLength: 2 }), (names, indexes) => {

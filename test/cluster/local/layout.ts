@@ -7,6 +7,7 @@ import { join } from 'node:path';
 export const KUBERNETES_VERSION = '1.34.4';
 export const COREDNS_VERSION = '1.12.4';
 export const SERVICE_CIDR = '10.96.0.0/16';
+export const SERVICE_CIDR6 = 'fd00:96::/112';
 export const API_SERVICE_IP = '10.96.0.1';
 export const DNS_SERVICE_IP = '10.96.0.10';
 export const CLUSTER_DOMAIN = 'cluster.local';
@@ -27,6 +28,8 @@ export interface NodeLayout {
   link: string;
   ip: string;
   podCIDR: string;
+  ip6: string;
+  podCIDR6: string;
   /** state of this node; the folders below appear at their usual places (/var/lib/kubelet, …) inside the node */
   dir: string;
   logDir: string;
@@ -46,6 +49,7 @@ export interface Layout {
   bridgeIp: string;
   nodeCIDR: string;
   podCIDR: string;
+  podCIDR6: string;
   server: string;
   nodes: NodeLayout[];
 }
@@ -79,6 +83,8 @@ export function preferredIndex(name: string): number {
 export function layout(clustersDir: string, name: string, index: number, nodeCount: number): Layout {
   const dir = join(clustersDir, name);
   const subnet = `172.31.${index}`;
+  const subnet6 = `fd00:31:${index}`;
+  const pods6 = `fd00:${100 + index}`;
   const nodes = Array.from({ length: nodeCount }, (_, i): NodeLayout => {
     const number = i + 1;
     const nodeDir = join(dir, 'nodes', String(number));
@@ -91,6 +97,8 @@ export function layout(clustersDir: string, name: string, index: number, nodeCou
       link: `${bridgeName(index)}n${number}`,
       ip: `${subnet}.${number + 1}`,
       podCIDR: `10.${100 + index}.${number}.0/24`,
+      ip6: `${subnet6}::${number + 1}`,
+      podCIDR6: `${pods6}:0:${number}::/64`,
       dir: nodeDir,
       logDir: join(nodeDir, 'log'),
       initScript: join(nodeDir, 'init.sh'),
@@ -108,6 +116,7 @@ export function layout(clustersDir: string, name: string, index: number, nodeCou
     bridgeIp: `${subnet}.1`,
     nodeCIDR: `${subnet}.0/24`,
     podCIDR: `10.${100 + index}.0.0/16`,
+    podCIDR6: `${pods6}::/48`,
     server: `https://${subnet}.2:${SECURE_PORT}`,
     nodes,
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fakeExec } from '../fake-exec.ts';
 import { layout, preferredIndex } from './layout.ts';
-import { bridgeMac, claimBridge, connectNodes, freeIndexes, namespacesOf, removeNetwork } from './network.ts';
+import { bridgeMac, claimBridge, connectNodes, freeIndexes, namespacesOf, needIpv6, removeNetwork } from './network.ts';
 
 const links = (list: object[]) => ({ 'ip -json addr': { stdout: JSON.stringify(list) } });
 
@@ -26,12 +26,18 @@ describe('network', () => {
     await assert.rejects(claimBridge(fakeExec({ ip: { code: 2, stderr: 'RTNETLINK answers: Operation not permitted' } }).run, 'mesh', 4), /Operation not permitted.*CAP_NET_ADMIN/);
   });
 
+  it('wants a machine that has IPv6', async () => {
+    await needIpv6(fakeExec(links([{ ifname: 'lo', addr_info: [{ local: '127.0.0.1' }, { local: '::1' }] }])).run);
+    await assert.rejects(needIpv6(fakeExec(links([{ ifname: 'lo', addr_info: [{ local: '127.0.0.1' }] }])).run), /IPv6 is off on this machine/);
+  });
+
   it('routes each node\'s pods to every other node', async () => {
     const { run, lines } = fakeExec();
     await connectNodes(run, layout('/s', 'mesh', 4, 3));
     const routes = lines().filter((line) => line.includes('route add 10.'));
     assert.equal(routes.length, 6);
     assert.ok(routes.includes('ip -netns kubectl-mesh.mesh.2 route add 10.104.3.0/24 via 172.31.4.4'));
+    assert.ok(lines().includes('ip -netns kubectl-mesh.mesh.2 route add fd00:104:0:3::/64 via fd00:31:4::4'));
   });
 
   it('finds only the namespaces of the cluster', async () => {

@@ -20,6 +20,13 @@ async function links(run: Exec): Promise<Link[]> {
   return JSON.parse(await must(run, 'list network links', 'ip', ['-json', 'addr'])) as Link[];
 }
 
+/** Throws where the kernel has no IPv6, or has it turned off: clusters are dual-stack. */
+export async function needIpv6(run: Exec): Promise<void> {
+  const addresses = (await links(run)).flatMap((link) => link.addr_info ?? []);
+  if (addresses.some(({ local }) => local === '::1')) return;
+  throw new ClusterError('IPv6 is off on this machine, and the clusters of the local provider have addresses of both families. Turn it on with `sysctl net.ipv6.conf.all.disable_ipv6=0`, or use --provider kind or --provider existing.');
+}
+
 /** Indexes to try in order: the name's own first, without those whose addresses this machine uses already. */
 export async function freeIndexes(run: Exec, name: string): Promise<number[]> {
   const used = (await links(run)).flatMap((link) => (link.addr_info ?? []).map((address) => address.local ?? ''));
@@ -53,11 +60,15 @@ export async function connectNodes(run: Exec, cluster: Layout): Promise<void> {
     await ip('link a node to the bridge', 'link', 'add', node.link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', node.netnsName);
     await ip('link a node to the bridge', 'link', 'set', node.link, 'master', cluster.bridge, 'up');
     await ip('set the address of a node', ...inside, 'addr', 'add', `${node.ip}/24`, 'dev', 'eth0');
+    await ip('set the address of a node', ...inside, 'addr', 'add', `${node.ip6}/64`, 'dev', 'eth0', 'nodad');
     await ip('start the links of a node', ...inside, 'link', 'set', 'lo', 'up');
     await ip('start the links of a node', ...inside, 'link', 'set', 'eth0', 'up');
     await ip('set the routes of a node', ...inside, 'route', 'add', 'default', 'via', cluster.bridgeIp);
+    await ip('set the routes of a node', ...inside, '-6', 'route', 'add', 'default', 'dev', 'eth0');
     for (const other of cluster.nodes) {
-      if (other !== node) await ip('set the routes of a node', ...inside, 'route', 'add', other.podCIDR, 'via', other.ip);
+      if (other === node) continue;
+      await ip('set the routes of a node', ...inside, 'route', 'add', other.podCIDR, 'via', other.ip);
+      await ip('set the routes of a node', ...inside, 'route', 'add', other.podCIDR6, 'via', other.ip6);
     }
   }
 }

@@ -8,7 +8,7 @@ import { makeCgroup } from './cgroups.ts';
 import { nodeFiles } from './components.ts';
 import { initScript } from './init-script.ts';
 import { layout, type Layout, type NodeLayout } from './layout.ts';
-import { claimBridge, connectNodes, freeIndexes } from './network.ts';
+import { claimBridge, connectNodes, freeIndexes, needIpv6 } from './network.ts';
 import { writePki } from './pki.ts';
 import { writeCluster } from './state.ts';
 
@@ -22,6 +22,7 @@ export interface StartDeps {
 
 /** The nodes' processes run on when this program ends. */
 export async function startCluster(name: string, nodeCount: number, deps: StartDeps): Promise<Layout> {
+  await needIpv6(deps.run);
   const cluster = await claim(name, nodeCount, deps);
   await connectNodes(deps.run, cluster);
   await writePki(cluster, deps.now());

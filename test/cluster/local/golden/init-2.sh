@@ -22,6 +22,9 @@ for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on
 done
 mount --make-rshared /
 echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+. /run/node/cni.sh
 nft -f /run/node/masquerade.nft
 
 # Runs a component for ever; each of its ends is a line "name status" in the file exits.
@@ -45,8 +48,8 @@ supervise containerd containerd --config /run/node/containerd.toml &
 until admin get --raw=/readyz; do sleep 0.3; done
 until admin get node mesh-2 || admin create -f /run/node/node.json; do sleep 0.3; done
 
-supervise kubelet /run/kubernetes/bin/kubelet --config=/run/node/kubelet.yaml --kubeconfig=/run/kubernetes/pki/kubelet-2.kubeconfig --hostname-override=mesh-2 --node-ip=172.31.4.3 &
-supervise kube-proxy /run/kubernetes/bin/kube-proxy --kubeconfig=/run/kubernetes/pki/proxy.kubeconfig --cluster-cidr=10.104.0.0/16 --hostname-override=mesh-2 --proxy-mode=nftables --conntrack-max-per-core=0 --conntrack-min=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0 &
+supervise kubelet /run/kubernetes/bin/kubelet --config=/run/node/kubelet.yaml --kubeconfig=/run/kubernetes/pki/kubelet-2.kubeconfig --hostname-override=mesh-2 --node-ip=172.31.4.3,fd00:31:4::3 &
+supervise kube-proxy /run/kubernetes/bin/kube-proxy --kubeconfig=/run/kubernetes/pki/proxy.kubeconfig --cluster-cidr=10.104.0.0/16,fd00:104::/48 --hostname-override=mesh-2 --proxy-mode=nftables --conntrack-max-per-core=0 --conntrack-min=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0 &
 
 # Waiting also reaps what the containers' supervisors leave to the first process.
 while :; do wait; sleep 1; done
