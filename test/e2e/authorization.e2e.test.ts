@@ -47,7 +47,7 @@ describe('an AuthorizationPolicy', () => {
     const before = await loadTotals();
     await loadGoesOn(20);
     assert.equal((await loadTotals()).web.failed, before.web.failed);
-    const denied = await Promise.all((await pods(NAMESPACE, 'app=web')).map(async (pod) => total(await proxyMetrics(NAMESPACE, pod.metadata.name), 'inbound_http_authz_deny_total', {})));
+    const denied = await Promise.all((await pods(NAMESPACE, 'app=web')).map(async (pod) => total(await proxyMetrics(NAMESPACE, pod.metadata.name), 'inbound_http_authz_deny_total', { authz_name: 'no-probes' })));
     assert.ok(denied.reduce((a, b) => a + b) >= 1);
   });
 
