@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ManualClock } from '../../lib/clock.ts';
 import { GATEWAY_GROUP } from '../../lib/kube/resources.ts';
+import { until } from '../../lib/testing/until.ts';
 import { watchRoutes } from './routes.ts';
 import { testCluster } from './testing/view.ts';
 
@@ -10,14 +11,6 @@ kind: HTTPRoute
 metadata: {name: web, namespace: shop}
 spec: {parentRefs: [{name: gateway}, {group: "", kind: Service, name: web}]}
 `;
-
-async function until(what: string, done: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (done()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 10); });
-  }
-  assert.fail(`waited in vain for ${what}`);
-}
 
 describe('watches of the Gateway API', () => {
   it('finds the kinds when they come, and lets go of them when they leave', async () => {

@@ -3,6 +3,7 @@ import type { AuthorizationPolicy } from '../../../api/crds/authorization-policy
 import { systemClock } from '../../../lib/clock.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { until } from '../../../lib/testing/until.ts';
 import { testPolicyCluster } from '../../cluster/testing/policy.ts';
 import { testConfig } from '../../cluster/testing/view.ts';
 import { policyChanges } from '../changes.ts';
@@ -13,14 +14,6 @@ import { keepAuthorizationStatus } from './status.ts';
 const policy = (name: string, spec: AuthorizationPolicy['spec'], generation = 1): AuthorizationPolicy => ({
   apiVersion: 'kubectl-mesh.io/v1alpha1', kind: 'AuthorizationPolicy', metadata: { name, namespace: 'shop', uid: name, generation }, spec,
 });
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 5); });
-  }
-  assert.fail(`never came true: ${what}`);
-}
 
 describe('status of AuthorizationPolicies', () => {
   it('says what is accepted, what cannot be followed and what has no target, and follows changes', async () => {

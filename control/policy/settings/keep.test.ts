@@ -4,6 +4,7 @@ import { systemClock } from '../../../lib/clock.ts';
 import { RESOURCES } from '../../../lib/kube/resources.ts';
 import type { ConfigMap } from '../../../lib/kube/types.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { until } from '../../../lib/testing/until.ts';
 import { testPolicyCluster } from '../../cluster/testing/policy.ts';
 import type { TestPolicyCluster } from '../../cluster/testing/policy.ts';
 import { policyChanges } from '../changes.ts';
@@ -13,14 +14,6 @@ import { watchKept } from './kept.ts';
 import { settingsMemory } from './memory.ts';
 
 const web = (annotations: Record<string, string>) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop', annotations }, spec: { ports: [{ port: 80 }] } });
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 5); });
-  }
-  assert.fail(`never came true: ${what}`);
-}
 
 /** One life of the policy service, as far as annotations go. */
 async function life({ api, cluster, routes }: TestPolicyCluster) {

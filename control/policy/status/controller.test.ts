@@ -4,6 +4,7 @@ import { systemClock } from '../../../lib/clock.ts';
 import type { HttpRoute, RouteParentStatus } from '../../../lib/kube/gateway-api.ts';
 import { GATEWAY_GROUP, RESOURCES } from '../../../lib/kube/resources.ts';
 import { createLog } from '../../../lib/log.ts';
+import { until } from '../../../lib/testing/until.ts';
 import { testPolicyCluster } from '../../cluster/testing/policy.ts';
 import { testConfig } from '../../cluster/testing/view.ts';
 import { policyChanges } from '../changes.ts';
@@ -27,14 +28,6 @@ status:
   parents: [{parentRef: {name: gateway}, controllerName: example.com/other, conditions: [{type: Accepted, status: "True"}]}]
 `;
 const KEY = 'shop/web';
-
-async function until(what: string, done: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (done()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 10); });
-  }
-  assert.fail(`waited in vain for ${what}`);
-}
 
 describe('status controller', () => {
   it('writes what changed beside the entries of others, once, and tells of refusals', async () => {
