@@ -75,6 +75,7 @@ export const HTTP_FAULT_CRD = definition('HTTPFault', 'httpfaults', 'Delays and 
   { name: 'Delay', type: 'string', jsonPath: '.spec.delay.fixed' },
   { name: 'HTTP', type: 'integer', jsonPath: '.spec.abort.httpStatus' },
   { name: 'gRPC', type: 'integer', jsonPath: '.spec.abort.grpcStatus' },
-  { name: 'Until', type: 'date', jsonPath: '.spec.until' },
+  // As text: kubectl shows how long ago a date was, and this one is to come.
+  { name: 'Until', type: 'string', jsonPath: '.spec.until' },
   { name: 'Accepted', type: 'string', jsonPath: '.status.conditions[?(@.type=="Accepted")].status' },
 ]);
