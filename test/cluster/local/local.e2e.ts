@@ -28,7 +28,7 @@ function pod(name: string, node: string): object {
   };
 }
 
-const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }, { name: 'https', port: 443, targetPort: 8080 }] } };
+const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ipFamilyPolicy: 'PreferDualStack', ports: [{ name: 'http', port: 80, targetPort: 8080 }, { name: 'https', port: 443, targetPort: 8080 }] } };
 
 describe('a local cluster with two nodes', () => {
   let nodes: NodeInfo[];
@@ -61,6 +61,17 @@ describe('a local cluster with two nodes', () => {
     assert.ok(two!.startsWith(nodes[1]!.podCIDR.replace('0/24', '')));
     assert.equal((await inPod('web-1', 'wget', '-qO-', `http://${two}:8080/`)).trim(), 'web-2');
     assert.equal((await inPod('web-2', 'wget', '-qO-', `http://${one}:8080/`)).trim(), 'web-1');
+  });
+
+  it('gives pods and Services IPv6 addresses too, which work across nodes', async () => {
+    const two = await h.kubectl('get', 'pod', 'web-2', '-o', 'jsonpath={.status.podIPs[1].ip}');
+    assert.match(two, /^fd00:/);
+    assert.equal((await inPod('web-1', 'wget', '-qO-', `http://[${two}]:8080/`)).trim(), 'web-2');
+    const six = await h.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIPs[1]}');
+    assert.match(six, /^fd00:96::/);
+    const seen = new Set<string>();
+    for (let i = 0; i < 20; i += 1) seen.add((await inPod('web-1', 'wget', '-qO-', `http://[${six}]/`)).trim());
+    assert.deepEqual([...seen].sort(), names);
   });
 
   it('resolves and balances Services from every node, a pod reaching itself too', async () => {
