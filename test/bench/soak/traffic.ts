@@ -127,6 +127,8 @@ async function tcp(): Promise<void> {
   const parts = [Buffer.from('\0soak'), ...Array.from({ length: randomInt(1, 20) }, payload)];
   const whole = (async () => {
     const got = collect(socket);
+    // It may fail while the parts are still being sent; that is told when it is awaited.
+    got.catch(() => {});
     for (const part of parts) {
       socket.write(part);
       await pause(500);
