@@ -37,7 +37,7 @@ async function set(io: Io, kube: KubeClient, namespace: string, options: SplitOp
   const backends = await inParallel(weights, 8, async (w) => ({ ...w, port: backendPort(await kube.get(KINDS.services, w.service, namespace), port) }));
   const route = splitRoute(namespace, service, port, backends);
   if (options.output !== undefined) {
-    io.stdout.write(options.output === 'json' ? `${JSON.stringify(route, null, 2)}\n` : stringify(route));
+    print(io, options.output, route);
     return EXIT.ok;
   }
   const was = before === undefined ? [{ service: options.service, weight: 1 }] : weightsOf(before);
@@ -64,8 +64,16 @@ async function remove(io: Io, kube: KubeClient, namespace: string, options: Spli
 
 async function show(io: Io, kube: KubeClient, namespace: string, options: SplitOptions, route: HttpRoute): Promise<ExitCode> {
   if (options.output === undefined) io.stdout.write(effect(weightsOf(route), await look(io, kube, namespace)));
-  else io.stdout.write(options.output === 'json' ? `${JSON.stringify(route, null, 2)}\n` : stringify(route));
+  else print(io, options.output, route);
   return EXIT.ok;
+}
+
+/** A route as kubectl get prints it: without who manages which of its fields. */
+function print(io: Io, output: 'yaml' | 'json', { metadata, ...rest }: HttpRoute): void {
+  const { managedFields: _, ...shown } = metadata;
+  const { apiVersion, kind, ...more } = rest;
+  const route = { apiVersion, kind, metadata: shown, ...more };
+  io.stdout.write(output === 'json' ? `${JSON.stringify(route, null, 2)}\n` : stringify(route));
 }
 
 /** Shows where the traffic goes, every few seconds. */
