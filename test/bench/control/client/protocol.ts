@@ -22,8 +22,8 @@ export type Question =
   | { do: 'seen'; group: string; marker: string }
   /** How many streams of the group know exactly these addresses, how many messages all have had, and how many bytes. */
   | { do: 'look'; group: string; addresses: string[] }
-  /** Asks for a certificate for each token, `atOnce` side by side, on a new connection each. */
-  | { do: 'certify'; server: Server; tokens: { identity: string; token: string }[]; atOnce: number }
+  /** Asks for a certificate for each token, `atOnce` side by side, on a new connection each or, with `keep`, on connections that stay. */
+  | { do: 'certify'; keep?: boolean; server: Server; tokens: { identity: string; token: string }[]; atOnce: number }
   | { do: 'close'; group: string };
 
 export interface Answers {
