@@ -142,6 +142,33 @@ describe('dispatch', () => {
     assert.ok(picks.filter((p) => p === 'fast').length > 60, picks.join());
   });
 
+  it('spreads a burst although one endpoint\'s connections are made and the other\'s are not', async () => {
+    const t = setup(['a', 'b'], {});
+    while (t.dials.length === 0) t.send();
+    await turn();
+    const dialled = t.dials.length;
+    for (let i = 0; i < 12; i++) t.send();
+    const waiting = t.dials.slice(dialled);
+    assert.deepEqual(new Set(waiting), new Set(['a', 'b']), waiting.join());
+    await turn();
+    await turn();
+    const share = t.asked.filter((ip) => ip === 'a').length;
+    assert.ok(share >= 4 && share <= 9, t.asked.join());
+  });
+
+  it('does not count as load what was given up while it waited for a connection', async () => {
+    const t = setup(['a'], {});
+    const endpoint = t.balancer.pick(null)!;
+    const service = dispatch({ balancer: t.balancer, protocol: () => 'http1', maxTries: 3, fail: () => {} });
+    service(new RequestHead('GET', 'http', 'svc', '/', []), true, new Client()).reset(RESET.cancel);
+    assert.equal(endpoint.pending, 0);
+    t.send();
+    assert.equal(endpoint.pending, 1);
+    await turn();
+    await turn();
+    assert.equal(endpoint.pending, 0);
+  });
+
   it('goes to another endpoint when one cannot be connected to, and leaves that one alone for a while', async () => {
     const t = setup(['down', 'up'], { up: (ip) => ip === 'up' });
     for (let i = 0; i < 10; i++) {

@@ -108,20 +108,30 @@ class Dispatched implements RequestStream {
     if (!settled) this.stopWaiting = stop;
   }
 
+  /** An exchange that waits for a connection is load too: a burst would otherwise follow the one endpoint whose connection is still being made. */
   private waitForConnection(endpoint: Endpoint, kind: Protocol, probe: boolean): void {
     let settled = false;
+    const settle = (): void => {
+      settled = true;
+      endpoint.pending--;
+    };
+    endpoint.pending++;
     const stop = endpoint.pool.wait(kind, {
       ready: (conn) => {
-        settled = true;
+        settle();
         this.start(endpoint, conn, probe);
         endpoint.connected();
       },
       failed: (error) => {
-        settled = true;
+        settle();
         this.connectFailed(endpoint, error);
       },
     });
-    if (!settled) this.stopWaiting = stop;
+    if (settled) return;
+    this.stopWaiting = () => {
+      settle();
+      stop();
+    };
   }
 
   private connectFailed(endpoint: Endpoint, error: ProxyError): void {
