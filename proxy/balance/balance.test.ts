@@ -142,6 +142,22 @@ describe('dispatch', () => {
     assert.ok(picks.filter((p) => p === 'fast').length > 60, picks.join());
   });
 
+  it('tries a new endpoint beside fast ones once, and then waits for its answer', async () => {
+    const t = setup(['a', 'b'], { answer: () => { /* never */ } });
+    for (let i = 0; i < 20; i++) {
+      t.clock.advance(1000);
+      for (const e of [t.balancer.pick(null)!, t.balancer.pick(null)!]) e.observe(1, t.clock.now());
+    }
+    t.balancer.add([info('new')]);
+    const picks = (): string[] => Array.from({ length: 30 }, () => t.balancer.pick(null)!.info.addr.ip);
+    assert.ok(picks().includes('new'));
+    while (!t.asked.includes('new')) {
+      t.send();
+      await turn();
+    }
+    assert.ok(!picks().includes('new'), 'while it has not answered yet');
+  });
+
   it('spreads a burst although one endpoint\'s connections are made and the other\'s are not', async () => {
     const t = setup(['a', 'b'], {});
     while (t.dials.length === 0) t.send();

@@ -88,10 +88,12 @@ export class Endpoint {
 
   /**
    * Expected time of one more exchange here; the smaller the better. What is in flight counts by the endpoint's weight. An idle endpoint's weight is in how often it
-   * is drawn, not in this.
+   * is drawn, not in this. A new one is tried once before the time that is assumed of it counts (as Finagle does): beside fast ones that would leave it idle for
+   * half a minute.
    */
   load(now: number): number {
-    return (this.ewma.value(now) + this.penalty.value(now)) * (1 + this.pending / this.weight);
+    const expected = this.ewma.measured || this.pending > 0 ? this.ewma.value(now) : 0;
+    return (expected + this.penalty.value(now)) * (1 + this.pending / this.weight);
   }
 
   /** Its weight at this moment: a tenth to begin with, all of it after the slow start. */

@@ -3,6 +3,8 @@
  * ones are believed slowly, and without samples the estimate decays towards them.
  */
 export class PeakEwma {
+  /** something was */
+  measured = false;
   private rtt: number;
   private at: number;
   private readonly decayMs: number;
@@ -15,6 +17,7 @@ export class PeakEwma {
   }
 
   observe(rttMs: number, now: number): void {
+    this.measured = true;
     if (rttMs > this.rtt) this.rtt = rttMs;
     else {
       const keep = Math.exp(-(now - this.at) / this.decayMs);
