@@ -3,7 +3,7 @@ import { exec } from '../cluster/exec.ts';
 import { applyGatewayApi } from '../gateway-api/module.ts';
 import { apply, dropNamespaces, proxyMetrics, slipPast, total, waitFor, waitReady } from './steps.ts';
 import { to, under, versions, webOf, type Answer } from './web.ts';
-import { kube, MESHED, namespace, PROBE_NAMESPACE } from './world.ts';
+import { kube, MESHED, namespace, PROBE_NAMESPACE, type Thing } from './world.ts';
 
 const NAMESPACE = 'routes';
 
@@ -91,6 +91,37 @@ describe('routes of the Gateway API', () => {
     const answers = await ask('policy', { path: '/mirror/a' }, { path: '/fail/twice?times=2' }, { path: '/fail/often?times=9' }, { path: '/slow?ms=3000' }, { path: '/slow?ms=0' });
     assert.deepEqual(answers.map(({ status, body }) => [status, body?.version, body?.times]), [[200, 'v1', 1], [200, 'v1', 3], [503, 'v1', 4], [504, undefined, undefined], [200, 'v1', 2]]);
     await waitFor('the copy', async () => ((await ask('web-v2', { path: '/seen' }))[0]!.body as unknown as Record<string, number>)['/mirror/a'] === 1);
+  });
+
+  it('are bounded by the rate that a pod takes', async () => {
+    const annotate = (...args: string[]) => kube().must('annotate', ['annotate', 'pod', 'v2', '-n', NAMESPACE, ...args]);
+    await annotate('kubectl-mesh.io/rate-limit=2');
+    const burst = async (): Promise<number[]> => (await ask('web-v2', ...Array.from({ length: 20 }, () => ({ path: '/' })))).map(({ status }) => status);
+    const statuses = await waitFor('the limit', async () => {
+      const all = await burst();
+      return all.includes(429) && all;
+    });
+    assert.ok(statuses.includes(200) && statuses.every((status) => status === 200 || status === 429), statuses.join());
+    await annotate('kubectl-mesh.io/rate-limit-');
+    await waitFor('no limit any more', async () => (await burst()).every((status) => status === 200));
+  });
+
+  it('and what the policies of Services are told', async () => {
+    const policy = (name: string, ...services: string[]): Thing => ({
+      apiVersion: 'gateway.networking.x-k8s.io/v1alpha1', kind: 'XBackendTrafficPolicy', metadata: { name, namespace: NAMESPACE },
+      spec: { targetRefs: services.map((of) => ({ group: '', kind: 'Service', name: of })), sessionPersistence: { sessionName: 'session', type: 'Cookie' } },
+    });
+    const told = (name: string) => waitFor(`the status of ${name}`, async () => {
+      const { status } = await kube().json<{ status?: { ancestors?: { ancestorRef: { name: string }; conditions: { status: string; reason: string }[] }[] } }>('read the policy', ['get', 'xbackendtrafficpolicy', name, '-n', NAMESPACE]);
+      return status?.ancestors?.map(({ ancestorRef, conditions }) => `${ancestorRef.name} ${conditions.map(({ status: is, reason }) => `${is} ${reason}`).join()}`).sort();
+    });
+    await apply(policy('older', 'web-v1', 'no-such'));
+    assert.deepEqual(await told('older'), ['no-such False TargetNotFound', 'web-v1 True Accepted']);
+    // Made later, or after it in the alphabet.
+    await apply(policy('younger', 'web-v1'));
+    assert.deepEqual(await told('younger'), ['web-v1 False Conflicted']);
+    const cookies = (await ask('web-v1', { path: '/' })).map(({ headers }) => headers['set-cookie'] ?? '');
+    assert.match(cookies[0]!, /^session=/);
   });
 
   it('of a consumer are for its namespace', async () => {

@@ -69,12 +69,20 @@ describe('shifting traffic', () => {
 
   it('a fault fails a share of the requests, for as long as it is asked to', async () => {
     const before = total(await proxyMetrics(PROBE_NAMESPACE, MESHED), 'outbound_http_faults_injected_total', {});
-    await kube().must('inject a fault', ['mesh', 'fault', 'svc/shop', '-n', NAMESPACE, '--abort', '503', '--percent', '50', '--for', '15s']);
+    await kube().must('inject a fault', ['mesh', 'fault', 'svc/shop', '-n', NAMESPACE, '--abort', '503', '--percent', '50', '--for', '30s']);
     await waitFor('the fault at the client', async () => sum(await load(1), '503') > 0);
-    const counts = await load(5);
+    const loading = load(8);
+    const tapped = await kube().must('tap', ['mesh', 'tap', `po/${MESHED}`, '-n', PROBE_NAMESPACE, '--status', '5xx', '--limit', '1']);
+    assert.match(tapped, /:status=503 .*injected=abort/);
+    const counts = await loading;
     const [failed, all] = [sum(counts, '503'), sum(counts, '')];
     assert.ok(Math.abs(failed - all / 2) < 5 * Math.sqrt(all / 4), JSON.stringify(counts));
     assert.ok(total(await proxyMetrics(PROBE_NAMESPACE, MESHED), 'outbound_http_faults_injected_total', {}) - before >= failed);
+    const stat = await waitFor('the fault in the figures', async () => {
+      const table = await kube().must('stat', ['mesh', 'stat', 'svc', '-n', NAMESPACE]);
+      return table.includes('ABORTED') && table;
+    });
+    assert.match(stat, /^NAME .* ABORTED +DELAYED\nshop .* [\d.]+rps +-$/m);
     await waitFor('the end of the fault', async () => sum(await load(1), '503') === 0);
     await kube().must('clear up', ['mesh', 'fault', 'svc/shop', '-n', NAMESPACE, '--remove']);
   });
