@@ -56,7 +56,7 @@ async function answers(times: number, ...urls: string[]): Promise<string[]> {
   return urls.map((one) => seen[one]!);
 }
 
-/** Waits until exactly these have answered at each: a first burst may go to the endpoint that was connected to first. */
+/** Waits until exactly these have answered at each: a burst may go to the faster one alone. */
 async function everybody(names: string, ...urls: string[]): Promise<void> {
   for (const one of urls) {
     const seen = new Set<string>();
@@ -114,7 +114,7 @@ describe('every kind of Service', () => {
   it('leads to a pod of a StatefulSet by its name, and to any by the headless one, secured', async () => {
     assert.deepEqual(await answers(3, url('db-1.db', 7000), url('db-0.db', 7000)), ['db-1', 'db-0']);
     const [any] = await answers(3, url('db', 7000));
-    assert.match(any!, /^db-[01]$/);
+    assert.match(any!, /^(db-0|db-1|db-0,db-1)$/);
     for (const name of ['db-0', 'db-1']) assert.ok(await spoken({ dst_statefulset: 'db', dst_pod: name, tls: 'true', server_id: identityOf('db', NS) }) >= 3, name);
   });
 

@@ -64,7 +64,11 @@ const route = (turn: string): Thing => ({
 
 /** A change of everything that proxies follow, and a new pod, arrive while the control plane is as it is. */
 async function changesArrive(turn: string, servers: number): Promise<void> {
-  await apply(route(turn), ...idlePod(NAMESPACE, turn, true));
+  // A replica that was killed is asked about new pods until the kubelet has noticed: what makes pods tries again.
+  await waitFor(`${turn} to be taken`, async () => {
+    await apply(route(turn), ...idlePod(NAMESPACE, turn, true));
+    return true;
+  });
   await kube().must('scale', ['scale', 'deploy/echo', `--replicas=${servers}`, '-n', NAMESPACE]);
   await waitReady(NAMESPACE, turn);
   await waitFor(`${servers} servers and the route of ${turn}`, async () => {

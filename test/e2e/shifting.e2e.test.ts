@@ -32,6 +32,15 @@ while (Date.now() < until) {
 process.stdout.write(JSON.stringify(counts), () => process.exit(0));
 `;
 
+/** Prints the versions that answer a few requests with the header of a beta, and a few without. */
+const BETA = `
+const seen = { beta: new Set(), others: new Set() };
+for (let i = 0; i < 5; i++) {
+  for (const [who, headers] of [['beta', { 'x-beta': 'yes' }], ['others', {}]]) seen[who].add(await (await fetch('http://shop.${NAMESPACE}/', { headers })).text());
+}
+process.stdout.write(JSON.stringify([[...seen.beta].join(), [...seen.others].join()]), () => process.exit(0));
+`;
+
 const load = (seconds: number): Promise<Record<string, number>> => inPod(PROBE_NAMESPACE, MESHED, LOAD, `http://shop.${NAMESPACE}/`, String(seconds * 1000));
 const sum = (counts: Record<string, number>, prefix: string): number => Object.entries(counts).filter(([key]) => key.startsWith(prefix)).reduce((all, [, n]) => all + n, 0);
 
@@ -111,5 +120,21 @@ describe('shifting traffic', () => {
     assert.equal(failed + sum(counts, '200'), all, JSON.stringify(counts));
     assert.ok(failed > 0 && failed < all / 5, JSON.stringify(counts));
     await waitFor('the canary cleared up', async () => (await named('deploy,svc,httproute')).join() === 'deployment.apps/shop,service/shop');
+  });
+
+  it('an A/B test is for requests with a header, stays as it is while paused, and ends when it is told to', async () => {
+    const canary = (...args: string[]): Promise<string> => kube().must('ask for a canary', ['mesh', 'canary', 'deploy/shop', '-n', NAMESPACE, ...args]);
+    const phase = (): Promise<string> => kube().must('read the canary', ['get', 'canaries', '-n', NAMESPACE, '-o', 'jsonpath={.items[0].status.phase}']);
+    const versions = (): Promise<[beta: string, others: string]> => inPod(PROBE_NAMESPACE, MESHED, BETA);
+    await canary('--image', GOOD, '--header', 'x-beta: yes', '--interval', '5s', '--min-requests', '1', '--no-wait');
+    await waitFor('the new version for those who ask for it', async () => (await versions()).join() === 'control,sample');
+    await canary('--pause', '--no-wait');
+    await waitFor('the pause', async () => await phase() === 'Paused');
+    assert.deepEqual(await versions(), ['control', 'sample']);
+    await canary('--resume', '--no-wait');
+    await waitFor('a good verdict', async () => (await versions()).join() === 'control,sample' && await phase() === 'Waiting');
+    assert.match(await canary('--promote'), /Succeeded/);
+    assert.equal(await imageOf('shop'), GOOD);
+    assert.deepEqual(await versions(), ['control', 'control']);
   });
 });
