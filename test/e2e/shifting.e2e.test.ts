@@ -82,7 +82,7 @@ describe('shifting traffic', () => {
     await waitFor('the fault at the client', async () => sum(await load(1), '503') > 0);
     const loading = load(8);
     const tapped = await kube().must('tap', ['mesh', 'tap', `po/${MESHED}`, '-n', PROBE_NAMESPACE, '--status', '5xx', '--limit', '1']);
-    assert.match(tapped, /:status=503 .*injected=abort/);
+    assert.match(tapped, /^req .* :authority=shop\.shifting .*injected=abort$/m);
     const counts = await loading;
     const [failed, all] = [sum(counts, '503'), sum(counts, '')];
     assert.ok(Math.abs(failed - all / 2) < 5 * Math.sqrt(all / 4), JSON.stringify(counts));
@@ -126,7 +126,7 @@ describe('shifting traffic', () => {
     const canary = (...args: string[]): Promise<string> => kube().must('ask for a canary', ['mesh', 'canary', 'deploy/shop', '-n', NAMESPACE, ...args]);
     const phase = (): Promise<string> => kube().must('read the canary', ['get', 'canaries', '-n', NAMESPACE, '-o', 'jsonpath={.items[0].status.phase}']);
     const versions = (): Promise<[beta: string, others: string]> => inPod(PROBE_NAMESPACE, MESHED, BETA);
-    await canary('--image', GOOD, '--header', 'x-beta: yes', '--interval', '5s', '--min-requests', '1', '--no-wait');
+    await canary('--image', GOOD, '--header', 'x-beta: yes', '--interval', '10s', '--min-requests', '1', '--no-wait');
     await waitFor('the new version for those who ask for it', async () => (await versions()).join() === 'control,sample');
     await canary('--pause', '--no-wait');
     await waitFor('the pause', async () => await phase() === 'Paused');
