@@ -7,6 +7,7 @@ import type { ConfigMap, KubeObject } from '../../lib/kube/types.ts';
 import { silentLog } from '../../lib/log.ts';
 import { distribute } from './distribute.ts';
 import type { Distribution } from './distribute.ts';
+import { until } from '../../lib/testing/until.ts';
 
 const namespace = (name: string, more: object = {}): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, ...more } });
 const anchors = (pem: string, inNamespace = 'mesh-system', more: object = {}): KubeObject => ({
@@ -25,13 +26,6 @@ describe('trust anchor copies', () => {
     running = distribute({ client: api.client(), config: { controlNamespace: 'mesh-system' }, log: silentLog(), clock: systemClock, onWrite: (name) => writes.push(name) });
   }
   const copy = (name: string) => api.get<ConfigMap>(RESOURCES.configmaps, `${name}/mesh-trust-anchors`);
-  async function until(what: string, condition: () => boolean): Promise<void> {
-    for (let i = 0; i < 1000; i++) {
-      if (condition()) return;
-      await new Promise((resolve) => { setTimeout(resolve, 5); });
-    }
-    assert.fail(`never came true: ${what}`);
-  }
   const has = (name: string, pem: string) => until(`${name} has ${pem}`, () => copy(name)?.data?.['ca-bundle.crt'] === pem);
   afterEach(async () => {
     await running.stop();

@@ -40,6 +40,16 @@ const COMPLETE = new ConnectError('the call is complete', Code.Canceled);
  */
 const PIECE_BYTES = 4000;
 
+/** An answer given before the whole request came must not leave the client waiting for a window to send the rest in (RFC 9113 8.1). */
+export function release(stream: ServerHttp2Stream): void {
+  if (stream.readableEnded || stream.endAfterHeaders) return;
+  // closed any earlier, the trailers with the status would be lost
+  setImmediate(() => {
+    stream.resume();
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}
+
 export class ServerCall implements CallContext, Outgoing {
   readonly caller: Caller;
   onDrain: () => void = nothing;
@@ -162,25 +172,14 @@ export class ServerCall implements CallContext, Outgoing {
     if (stream.headersSent) {
       stream.once('wantTrailers', () => {
         stream.sendTrailers(trailers);
-        this.#release();
+        release(stream);
       });
       stream.end();
     } else {
       stream.respond({ ...HEADERS, ...trailers }, { endStream: true });
-      this.#release();
+      release(stream);
     }
     this.#end(error ?? COMPLETE);
-  }
-
-  /** An answer given before the whole request came must not leave the client waiting for a window to send the rest in (RFC 9113 8.1). */
-  #release(): void {
-    const stream = this.#stream;
-    if (stream.readableEnded || stream.endAfterHeaders) return;
-    // closed any earlier, the trailers with the status would be lost
-    setImmediate(() => {
-      stream.resume();
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
   }
 
   #end(reason: ConnectError): void {

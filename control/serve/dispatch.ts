@@ -2,7 +2,7 @@
 import { constants, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Clock } from '../../lib/clock.ts';
-import { ServerCall } from './call.ts';
+import { release, ServerCall } from './call.ts';
 import type { Caller } from './caller.ts';
 import { routesOf, type Router } from './router.ts';
 
@@ -72,10 +72,7 @@ function refusalOf(headers: IncomingHttpHeaders & { ':method'?: string }, known:
 function refuse(stream: ServerHttp2Stream, status: number): void {
   stream.on('error', () => undefined);
   stream.respond({ ':status': status }, { endStream: true });
-  setImmediate(() => {
-    stream.resume();
-    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+  release(stream);
 }
 
 /** Milliseconds of a grpc-timeout header; null for none. */

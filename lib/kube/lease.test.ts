@@ -5,16 +5,9 @@ import { leader, type Leader } from './lease.ts';
 import { RESOURCES } from './resources.ts';
 import { fakeApiServer, type FakeApiServer } from './testing/fake-api-server.ts';
 import type { Lease } from './types.ts';
+import { until } from '../testing/until.ts';
 
 const KEY = 'mesh-system/mesh-x';
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (condition()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 2); });
-  }
-  assert.fail(`never came true: ${what}`);
-}
 
 describe('leader election', () => {
   let api: FakeApiServer;

@@ -10,19 +10,12 @@ import type { FakeApiServer } from './testing/fake-api-server.ts';
 import type { ConfigMap } from './types.ts';
 import { watch } from './watch.ts';
 import type { Watcher, WatchOptions } from './watch.ts';
+import { until } from '../testing/until.ts';
 
 const { configmaps } = RESOURCES;
 const cm = (name: string, value = '', namespace = 'default'): ConfigMap => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { value } });
 /** The real clock with backoff cut short, so that it is exercised but not sat through. */
 const hasty = { ...systemClock, after: (ms: number, f: () => void) => systemClock.after(ms < 20_000 ? Math.min(ms, 20) : ms, f) };
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (condition()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 5); });
-  }
-  assert.fail(`never came true: ${what}`);
-}
 
 describe('watch', () => {
   let api: FakeApiServer;

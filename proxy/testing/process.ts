@@ -33,7 +33,7 @@ export async function startProcess(control: TestControlPlane, appPort: number, m
   const [inbound, admin] = [await freePort(), await freePort()];
   const at = `127.0.0.1:${control.port}`;
   const child = spawn(process.execPath, ['--max-semi-space-size=1', MAIN], { stdio: ['ignore', 'pipe', 'inherit'], env: {
-    PATH: process.env['PATH'], MALLOC_ARENA_MAX: '1', MESH_PROXY_IDENTITY_LOCAL_NAME: 'a.b.c', MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
+    MALLOC_ARENA_MAX: '1', MESH_PROXY_IDENTITY_LOCAL_NAME: 'a.b.c', MESH_PROXY_IDENTITY_TOKEN_FILE: '/dev/null', MESH_PROXY_IDENTITY_TRUST_ANCHORS: control.anchors,
     MESH_PROXY_IDENTITY_SVC_ADDR: at, MESH_PROXY_DESTINATION_SVC_ADDR: at, MESH_PROXY_POLICY_SVC_ADDR: at, MESH_PROXY_POLICY_WORKLOAD: '{}',
     MESH_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`, MESH_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${await freePort()}`, MESH_PROXY_TAP_LISTEN_ADDR: `127.0.0.1:${await freePort()}`,
     MESH_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`, MESH_PROXY_INBOUND_ORIG_DST: `127.0.0.1:${appPort}`, MESH_PROXY_OUTBOUND_ORIG_DST: '127.0.0.1:1', ...more,

@@ -8,20 +8,13 @@ import { systemClock } from '../../lib/clock.ts';
 import { RESOURCES } from '../../lib/kube/resources.ts';
 import { fakeApiServer, type FakeApiServer } from '../../lib/kube/testing/fake-api-server.ts';
 import { silentLog } from '../../lib/log.ts';
+import { until } from '../../lib/testing/until.ts';
 import { TestControlPlane } from '../../proxy/testing/control-plane.ts';
 import type { Running } from '../../proxy/testing/pair.ts';
 import { clientOf, replica, route, service, type Replica } from './joined.testkit.ts';
 
 const IP = '10.96.0.1';
 const ROUNDS = 4;
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
-    if (condition()) return;
-    await new Promise((resolve) => { setTimeout(resolve, 5); });
-  }
-  assert.fail(`never came true: ${what}`);
-}
 
 /** A whole replica: watches of its own over the same API server. */
 async function start(api: FakeApiServer): Promise<Replica> {
