@@ -72,11 +72,13 @@ export const SPECS: Record<ImageName, ImageSpec> = {
     uid: PROXY_UID,
     // XTABLES_LOCKFILE: the lock of iptables-legacy; its own place, /run, is read-only.
     env: ['XTABLES_LOCKFILE=/dev/shm/xtables.lock', ...MALLOC],
-    // A young generation of 1 MB, since garbage is short-lived and small; compilation threads would hold memory that is used for seconds. V8 must not take a minute
-    // with many requests in flight for a reason to make all later ones old from the start (pretenuring). A scavenge is half a millisecond's work; with helper threads
-    // the proxy stands still until the last of them has had its turn on a busy CPU. docs/performance.md has the figures.
+    // A young generation of 1 MB, since garbage is short-lived and small. Compilation threads would hold 40 MB, which are used for seconds, so the thread that serves
+    // compiles; a limit on inlining halves how long requests wait for that. V8 must not take a minute with many requests in flight for a reason to make all later ones
+    // old from the start (pretenuring). A scavenge is half a millisecond's work; with helper threads the proxy stands still until the last of them has had its turn on a
+    // busy CPU. docs/performance.md has the figures.
     entrypoint: [
-      NODE, '--max-semi-space-size=1', '--max-old-space-size=256', '--no-concurrent-recompilation', '--no-allocation-site-pretenuring', '--no-parallel-scavenge', '/app/proxy.mjs',
+      NODE, '--max-semi-space-size=1', '--max-old-space-size=256', '--no-concurrent-recompilation', '--max-inlined-bytecode-size-cumulative=250',
+      '--no-allocation-site-pretenuring', '--no-parallel-scavenge', '/app/proxy.mjs',
     ],
   },
   sample: {

@@ -2,11 +2,14 @@
  * HTTP/1 between peers travels as HTTP/2 on one connection, marked with l5d-orig-proto (linkerd2-proxy's orig_proto): the sending
  * side adds it, the receiving side takes it off and speaks HTTP/1 to the application.
  */
-import { field, type Fields, type Layer } from '../message/contract.ts';
+import { field, type Fields, type Layer, type ResponseHead } from '../message/contract.ts';
 import { derived, encodedForms, share } from '../message/shared.ts';
 import { HeadMapper, withFields, without } from './headers.ts';
 
 export const ORIG_PROTO = 'l5d-orig-proto';
+/** Of an answer 426: the Upgrade that it must have (RFC 9110 15.5.22), and that HTTP/2 has no place for. Our own: linkerd2-proxy neither sends nor takes it. */
+const ORIG_UPGRADE = 'l5d-orig-upgrade';
+const UPGRADE_REQUIRED = 426;
 
 /**
  * Outbound, in front of a peer that takes HTTP/2: marks what was HTTP/1. Host goes along beside :authority, because linkerd2-proxy gives the application the
@@ -67,8 +70,11 @@ const unmark = (fields: Fields): Fields => {
 };
 
 class Unmark extends HeadMapper {
-  protected override map(fields: Fields): Fields {
-    return derived(unmarkedFields, fields, unmark);
+  protected override map(fields: Fields, head: ResponseHead): Fields {
+    const plain = derived(unmarkedFields, fields, unmark);
+    if (head.status !== UPGRADE_REQUIRED) return plain;
+    head.upgrade = field(plain, ORIG_UPGRADE) ?? '';
+    return without(plain, ORIG_UPGRADE);
   }
 }
 
@@ -76,7 +82,8 @@ const answerFields = new WeakMap<Fields, Fields>();
 const addMark = (fields: Fields): Fields => [...fields, ORIG_PROTO, 'HTTP/1.1'];
 
 class Mark extends HeadMapper {
-  protected override map(fields: Fields): Fields {
-    return derived(answerFields, fields, addMark);
+  protected override map(fields: Fields, head: ResponseHead): Fields {
+    const marked = derived(answerFields, fields, addMark);
+    return head.status === UPGRADE_REQUIRED && head.upgrade !== '' ? [...marked, ORIG_UPGRADE, head.upgrade] : marked;
   }
 }

@@ -57,7 +57,7 @@ describe('idle collector', () => {
     const { heap, run } = setup();
     run(60, 0.001);
     heap.done = [];
-    run(100, 0.01, MB / 20);
+    run(100, 0.009, MB / 20);
     assert.deepEqual(heap.done, ['collect', 'trim', 'collect', 'trim']);
     run(60, 0.001);
     heap.done = [];

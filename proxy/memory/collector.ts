@@ -15,8 +15,8 @@ export interface Heap {
 }
 
 const TICK_MS = 5_000;
-/** Less of a core than this in a tick is quiet: nobody notices a pause of some milliseconds, and V8 sees no reason to collect. */
-const QUIET_SHARE = 0.05;
+/** Less of a core than this in a tick is quiet, some hundred requests a second: hardly one meets a pause of some milliseconds, and V8 sees no reason to collect. */
+const QUIET_SHARE = 0.01;
 /** Quiet ticks in a row before a collection. */
 const QUIET_TICKS = 2;
 /** Growth since the last collection that makes another one worth its time. */

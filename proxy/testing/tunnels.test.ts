@@ -26,7 +26,7 @@ describe('tunnels through two proxies', () => {
   let session: http2.ClientHttp2Session;
 
   before(async () => {
-    app = http.createServer((_req, res) => res.writeHead(426).end('only tunnels'));
+    app = http.createServer((_req, res) => res.writeHead(426, { connection: 'upgrade', upgrade: 'websocket' }).end('only tunnels'));
     const sockets = new WebSocketServer({ noServer: true });
     app.on('upgrade', (req, socket, head) => {
       if (req.url !== '/chat') {
@@ -103,6 +103,17 @@ describe('tunnels through two proxies', () => {
     const { stream, status } = await overHttp2({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/other', ':authority': 'web.test' });
     assert.equal(status, 403);
     assert.equal((await collect(stream, 2)).toString(), 'no');
+  });
+
+  it('a 426 says what to switch to, though HTTP/2 lies between', async () => {
+    const res = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      http.get({ host: '127.0.0.1', port: mesh.client.outboundPort, path: '/plain' }, resolve).once('error', reject);
+    });
+    res.resume();
+    assert.equal(res.statusCode, 426);
+    assert.equal(res.headers.upgrade, 'websocket');
+    assert.match(res.headers.connection ?? '', /upgrade/);
+    assert.deepEqual(Object.keys(res.headers).filter((name) => name.startsWith('l5d-')), []);
   });
 
   it('CONNECT over HTTP/1, with half-close', async () => {

@@ -11,6 +11,10 @@ import { portOf, type Subject } from './subjects.ts';
 import { UPSTREAM } from './upstream.ts';
 
 const VERSION = '1.68.0';
+/** fortio's word for a closed loop. */
+const AS_FAST_AS_ANSWERED = 0;
+/** In an open loop of 1000 requests/s V8 would still be compiling what is hot after a minute. */
+const WARM_UP_SECONDS = 8;
 export const CONNECTIONS = 16;
 export const DIRECT = 'no proxy';
 
@@ -49,6 +53,11 @@ export async function measureLatency(
   };
   // Root's connections are not redirected.
   const direct = async (rate: number, seconds: number): Promise<OpenLoop> => attack(['taskset', '-c', String(loadCore)], pods.server.ip, UPSTREAM.direct.h1, rate, seconds);
+  for (const s of subjects) {
+    log(`warming up     ${s.name}`);
+    await s.activate(c.kind);
+    await alone(s, subjects, async () => { await attack(asApplication(loadCore), s.host, portOf(c), AS_FAST_AS_ANSWERED, WARM_UP_SECONDS); });
+  }
   const rows: LatencyRow[] = rates.flatMap((rate) => [DIRECT, ...subjects.map((s) => s.name)].map((subject) => ({ subject, rate, samples: [] })));
   for (let round = 0; round < o.rounds; round++) {
     for (const rate of rates) {
