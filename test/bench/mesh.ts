@@ -158,6 +158,8 @@ export class ProxyProcess {
       MESH_PROXY_POLICY_SVC_ADDR: control,
       MESH_PROXY_POLICY_WORKLOAD: '{"ns":"bench","pod":"bench"}',
       MESH_PROXY_POD_IPS: place.pod.ip,
+      // As the injector has it: the application's ports, whose policy is asked for at the start.
+      MESH_PROXY_INBOUND_PORTS: place.side === 'server' ? Object.values(UPSTREAM.meshed).join(',') : '',
       MESH_PROXY_INBOUND_LISTEN_ADDR: `0.0.0.0:${this.inboundPort}`,
       MESH_PROXY_OUTBOUND_LISTEN_ADDR: `0.0.0.0:${this.outboundPort}`,
       MESH_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${port(4191, place.index)}`,
